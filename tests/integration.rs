@@ -104,6 +104,11 @@ mod migration {
     mod traffic;
 }
 
+/// What packaging/ has for Kubernetes.
+mod packaging {
+    mod chart;
+}
+
 /// The program: health check, signals and secrecy of its log.
 mod process {
     mod client {

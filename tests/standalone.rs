@@ -62,6 +62,11 @@ mod metrics {
     mod listener;
 }
 
+mod packaging {
+    mod build_context;
+    mod unit;
+}
+
 mod process {
     mod cli;
     mod client {
@@ -77,6 +82,7 @@ mod process {
     }
     mod dependencies;
     mod outcome;
+    mod service_manager;
     mod snapshots;
 }
 

@@ -7,10 +7,14 @@
 //! ```
 
 mod baseline;
+mod changes;
 mod client;
+mod epoll;
+mod first_auth;
 mod generator;
 mod goals;
 mod in_process;
+mod kept;
 mod measure;
 mod million;
 mod minimal_login;
@@ -58,6 +62,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     if arguments.iter().any(|argument| argument == baseline::ARGUMENT) {
         return exit_code(baseline::serve());
+    }
+    if arguments.iter().any(|argument| argument == epoll::ARGUMENT) {
+        return exit_code(epoll::serve());
     }
     if arguments.iter().any(|argument| argument == minimal_login::ARGUMENT) {
         return exit_code(minimal_login::serve());

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::baseline::{Baseline, TWO_HEADERS};
 use crate::client::Connection;
+use crate::epoll;
 use crate::generator::{Load, Request};
 use crate::measure::{Pairs, Side};
 use crate::minimal_login;
@@ -51,8 +52,10 @@ enum Reference {
     BareHyper,
     /// Bare hyper under the same load, always 200 with two headers.
     BareHyperTwoHeaders,
-    /// The same Doorward with one `GET /auth` at a time on each connection.
+    /// Doorward with one `GET /auth` at a time on each connection.
     PlainAuth,
+    /// An epoll loop that parses nothing, under the same load, with the same bytes as Doorward.
+    Epoll,
     /// A minimal login on the same Redis.
     MinimalLogin,
 }
@@ -78,6 +81,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { is_default: true, ..Scenario::named("auth-memory") },
     Scenario { is_default: true, sent: Sent::Forged, ..Scenario::named("forged") },
     Scenario { store: CACHED, ..Scenario::named("auth-redis-cached") },
+    Scenario { store: CACHED, reference: Reference::Epoll, ..Scenario::named("cached-by-epoll") },
     Scenario { reference: Reference::BareHyperTwoHeaders, ..Scenario::named("auth-memory-two-headers") },
     Scenario { sent: Sent::Missing, ..Scenario::named("missing") },
     Scenario { depth: 8, ..Scenario::named("pipelined") },
@@ -150,6 +154,7 @@ impl Scenario {
             Reference::BareHyper => "bare hyper, same answer",
             Reference::BareHyperTwoHeaders => "bare hyper, two headers",
             Reference::PlainAuth => "its own plain `/auth`",
+            Reference::Epoll => "epoll loop, same bytes",
             Reference::MinimalLogin => "a minimal login",
         }
     }
@@ -172,6 +177,7 @@ impl Scenario {
             Reference::BareHyper => Some(Baseline::start(&head)?),
             Reference::BareHyperTwoHeaders => Some(Baseline::start(TWO_HEADERS)?),
             Reference::PlainAuth => None,
+            Reference::Epoll => Some(epoll::start(&head)?),
             Reference::MinimalLogin => {
                 let redis = last.redis.as_ref().ok_or("a login needs Redis")?;
                 Some(minimal_login::start(&redis.url())?)

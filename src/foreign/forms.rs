@@ -128,16 +128,8 @@ mod tests {
     use crate::values::SecretString;
 
     fn form(scheme: Scheme, secrets: &[&str]) -> ForeignForm {
-        ForeignForm {
-            name: scheme.name().into(),
-            scheme,
-            header_schemes: Vec::new(),
-            cookies: Vec::new(),
-            shape: scheme.default_shape(),
-            secret_file: None,
-            secrets: secrets.iter().copied().map(SecretString::new).collect(),
-            until_ms: None,
-        }
+        let secrets = secrets.iter().copied().map(SecretString::new).collect();
+        ForeignForm { secrets, ..ForeignForm::new(scheme.name(), scheme) }
     }
 
     fn digests(forms: &[ForeignForm], string: &str) -> Vec<ForeignDigest> {

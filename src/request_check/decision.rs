@@ -12,7 +12,7 @@ use super::cross_site::is_forged;
 use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::logging::audit::AuditedRequest;
-use crate::model::token::{TokenRecord, Transport};
+use crate::model::token::{KnownRecord, TokenRecord, Transport};
 use crate::request::credentials::{Credentials, TokenString, extract};
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
@@ -23,7 +23,7 @@ use crate::validation::{Access, Judged, Judgement, LookUp, Validator};
 #[derive(Clone, Copy)]
 pub enum Decision<'a> {
     /// 200: passes with this token, at this time in milliseconds since the Unix epoch, which the request carried there.
-    Allowed(&'a Arc<TokenRecord>, u64, Transport),
+    Allowed(KnownRecord<'a>, u64, Transport),
     /// 200: passes as the anonymous token.
     Anonymous,
     /// 401.
@@ -78,7 +78,7 @@ pub fn decide<R>(
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
                 Judged::MustRead(look_up) => {
-                    let audited = Box::new(origin.audited(&settings.trusted_proxies));
+                    let audited = Box::new(origin.audited(&settings.trusted_proxies, &settings.places));
                     Progress::MustRead(Undecided { look_up, admission, audited })
                 }
             };
@@ -109,9 +109,9 @@ fn decide_on<'a>(
     via: Transport,
 ) -> Decision<'a> {
     match judgement {
-        Ok(Judgement::Valid(record, now_ms)) => match admission.objection(record, now_ms) {
+        Ok(Judgement::Valid(record, now_ms)) => match admission.objection(&record, now_ms) {
             None => Decision::Allowed(record, now_ms, via),
-            Some(reason) => Decision::Forbidden(reason, Some(record)),
+            Some(reason) => Decision::Forbidden(reason, Some(record.record())),
         },
         Ok(Judgement::Pending) if admission.is_for_pending() => Decision::Anonymous,
         Ok(Judgement::Pending) => Decision::Forbidden(ForbiddenReason::SecondFactor, None),

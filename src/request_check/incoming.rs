@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
-/// What a decision on a request needs to know of it.
+/// A request, as far as a decision depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct IncomingRequest<'a> {
     /// Its headers.

@@ -37,7 +37,7 @@ impl RequestDecision {
     pub(super) fn of(decision: Decision<'_>) -> Self {
         match decision {
             Decision::Allowed(record, now_ms, via) => {
-                Self::Allowed(Identity::new(record.clone(), now_ms), via)
+                Self::Allowed(Identity::new(record.keep(), now_ms), via)
             }
             Decision::Anonymous => Self::Anonymous,
             Decision::Refused(refusal) => Self::Refused(refusal),

@@ -1,7 +1,7 @@
 //! The live feed of events: the newest events of all users that this node heard of.
 //!
 //! Delivery is at most once. Events published while this node's connection was lost are missing. The feed marks that gap,
-//! and tells a reader that lags by more than [`FEED_ENTRIES`]. The reader then reads the histories of its users, which are
+//! and warns a reader that lags by more than [`FEED_ENTRIES`]. The reader then reads the histories of its users, which are
 //! complete.
 
 use std::collections::VecDeque;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_gets_all_entries_in_order_or_is_told_of_a_gap() {
+    async fn a_reader_gets_all_entries_in_order_or_learns_of_a_gap() {
         let feed = Arc::new(Feed::default());
         let waiting = tokio::spawn({
             let feed = feed.clone();

@@ -12,7 +12,7 @@ use super::record_read::RecordRead;
 #[cfg(feature = "redis")]
 use super::redis::redis_store as redis;
 use crate::foreign::ForeignDigest;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{KnownRecord, Token, TokenRecord};
 use crate::store::cache::near_cache::Looked;
 use crate::store::on_store::on_store;
 use crate::token_string::{SecretHash, TokenId};
@@ -28,16 +28,17 @@ pub enum RecordReader {
 
 impl RecordReader {
     /// Calls `use_it` with the record of this id as far as it is known without waiting: `Some(None)` if it is known that
-    /// there is none. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
+    /// no such token exists. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
     /// cached record answered the look-up. `boottime_ms` was read for this look-up.
     pub fn look<R>(
         &self,
         id: TokenId,
         boottime_ms: u64,
-        use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
+        use_it: impl FnOnce(Option<Option<KnownRecord<'_>>>) -> Looked<R>,
     ) -> R {
         on_store!(match self {
-            Self::Memory(store) => store.look(id, |record| use_it(Some(record))).outcome(),
+            Self::Memory(store) =>
+                store.look(id, |record| use_it(Some(record.map(KnownRecord::from)))).outcome(),
             Self::Redis(reader) => reader.look(id, boottime_ms, use_it),
         })
     }
@@ -58,7 +59,8 @@ impl RecordReader {
         })
     }
 
-    /// Returns the record of this id as far as it is known without waiting: `Some(None)` if it is known that there is none.
+    /// Returns the record of this id as far as it is known without waiting: `Some(None)` if it is known not to
+    /// exist.
     pub fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
         on_store!(match self {
             Self::Memory(store) => Some(store.record(id)),
@@ -74,7 +76,7 @@ impl RecordReader {
         Ok(self.read(id).await?.record)
     }
 
-    /// Reads the record of this id, and tells whether it is fresh.
+    /// Reads the record of this id, and says whether it is fresh.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -168,6 +170,14 @@ impl RecordReader {
         on_store!(match self {
             Self::Memory(_) => false,
             Self::Redis(reader) => reader.may_be_renewed(record, now_ms),
+        })
+    }
+
+    /// Whether another node may be about to write a secret of this token that the store does not know.
+    pub fn is_settling(&self, id: TokenId) -> bool {
+        on_store!(match self {
+            Self::Memory(_) => false,
+            Self::Redis(reader) => reader.is_settling(id),
         })
     }
 

@@ -1,10 +1,11 @@
-//! Counts and times validations. Each validator writes to a block of its own, on cache lines of its own, so that threads
-//! do not contend; the scrape sums the blocks.
+//! Counts and times validations. Each validator writes to blocks of its own, on cache lines of their own, and threads that
+//! share a validator write to different ones, so that threads do not contend; the scrape sums the blocks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::latency::{LatencyHistogram, LatencySums};
+use crate::sync::thread_number;
 
 /// The result of a validation, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,55 +61,70 @@ impl JudgedBy {
 }
 
 /// A value for each result and source.
-type Table<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
+type ByResultAndSource<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
 
-/// The counters of one validator. Cheap to clone; all clones write to one block.
+/// Blocks of a validator. If more threads share it, some write to the same block.
+const BLOCKS: usize = 8;
+
+/// The counters of one validator. Cheap to clone; all clones write to the same blocks.
 #[derive(Clone, Debug, Default)]
-pub struct ValidationCounters(Arc<Block>);
+pub struct ValidationCounters(Arc<[Block; BLOCKS]>);
 
 /// Aligned to two cache lines: processors fetch lines in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Block {
-    timed: Table<LatencyHistogram>,
+    timed: ByResultAndSource<LatencyHistogram>,
     /// Validations of batches: a batch has one duration, not one for each token.
-    batched: Table<AtomicU64>,
+    batched: ByResultAndSource<AtomicU64>,
 }
 
 impl ValidationCounters {
+    /// Returns the block that this thread writes to.
+    #[inline]
+    fn own(&self) -> &Block {
+        &self.0[thread_number() % BLOCKS]
+    }
+
     /// Counts a validation that took so long.
     #[inline]
     pub fn add(&self, result: ValidationResult, by: JudgedBy, ns: u64) {
-        self.0.timed[by as usize][result as usize].add(ns);
+        self.own().timed[by as usize][result as usize].add(ns);
     }
 
     /// Counts validations of a batch.
     pub fn add_batched(&self, result: ValidationResult, by: JudgedBy, count: u64) {
-        self.0.batched[by as usize][result as usize].fetch_add(count, Ordering::Relaxed);
+        self.own().batched[by as usize][result as usize].fetch_add(count, Ordering::Relaxed);
     }
 
     /// Adds what was counted to these sums.
     pub fn add_to(&self, sums: &mut ValidationSums) {
+        self.0.iter().for_each(|block| block.add_to(sums));
+    }
+
+    /// Whether no validator uses these blocks any more but the holder of this handle.
+    pub fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+impl Block {
+    fn add_to(&self, sums: &mut ValidationSums) {
         for by in JudgedBy::ALL {
             for result in ValidationResult::ALL {
                 let (by, result) = (by as usize, result as usize);
-                self.0.timed[by][result].add_to(&mut sums.timed[by][result]);
-                sums.batched[by][result] += self.0.batched[by][result].load(Ordering::Relaxed);
+                self.timed[by][result].add_to(&mut sums.timed[by][result]);
+                sums.batched[by][result] += self.batched[by][result].load(Ordering::Relaxed);
             }
         }
-    }
-
-    /// Whether no validator uses this block any more but the holder of this handle.
-    pub fn is_unused(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
     }
 }
 
 /// The sums of the counters of several validators.
 #[derive(Clone, Debug, Default)]
 pub struct ValidationSums {
-    timed: Table<LatencySums>,
-    batched: Table<u64>,
+    timed: ByResultAndSource<LatencySums>,
+    batched: ByResultAndSource<u64>,
 }
 
 impl ValidationSums {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::TokenRecord;
+use crate::model::token::{KeptRecord, TokenRecord};
 use crate::token_string::TokenId;
 
 /// The identity behind a valid token, at the time of the validation. During a takeover, `user` and `actor` differ.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    record: Arc<TokenRecord>,
+    record: KeptRecord,
     now_ms: u64,
 }
 
 impl Identity {
-    pub(crate) fn new(record: Arc<TokenRecord>, now_ms: u64) -> Self {
+    pub(crate) fn new(record: KeptRecord, now_ms: u64) -> Self {
         Self { record, now_ms }
     }
 
@@ -43,7 +43,7 @@ impl Identity {
         self.record.auth_slug()
     }
 
-    /// What authenticated the user.
+    /// The back end that authenticated the user.
     pub fn backend(&self) -> Option<&str> {
         self.record.backend()
     }

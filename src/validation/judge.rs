@@ -7,7 +7,7 @@ use super::identified::Identified;
 use super::judgement::{Access, Asked, Judged, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
 use crate::foreign::FormSet;
-use crate::model::token::{RecordVerdict, TokenRecord, Transport};
+use crate::model::token::{KnownRecord, RecordVerdict, TokenRecord, Transport};
 use crate::service::core::no_token_keys;
 use crate::store::StoreError;
 use crate::store::cache::near_cache::Looked;
@@ -53,7 +53,7 @@ impl Validator {
         let boottime_ms = asked.began.boottime_ms();
         match self.identify(token_string, forms, asked.began.now_ms) {
             Identified::Native(unverified) => self.reader.look(unverified.id(), boottime_ms, |known| {
-                let known_secret = known.flatten().map(|record| record.known_secret());
+                let known_secret = known.flatten().map(|known| known.record().known_secret());
                 match unverified.verify_known(keys, known_secret) {
                     Some(verified) => self.judge_look(verified, asked, known, show),
                     None => {
@@ -73,20 +73,24 @@ impl Validator {
         }
     }
 
-    /// Judges by what a look at the cache has shown: a record, that there is none, or nothing.
+    /// Judges by what a look at the cache has shown: a record, the absence of one, or nothing.
     fn judge_look<R>(
         &self,
         verified: VerifiedToken,
         asked: Asked<'static>,
-        known: Option<Option<&Arc<TokenRecord>>>,
+        known: Option<Option<KnownRecord<'_>>>,
         show: impl FnOnce(ValidationResult, Result<Judgement<'_>, StoreError>) -> R,
     ) -> Looked<Judged<R>> {
         // The time before the look: a hit does not wait.
         match known.map(|record| self.conclude(&verified, asked, record, true, asked.began.now_ms)) {
             Some(Ok(judgement)) => Looked::Hit(Judged::Done(show(judgement.result(), Ok(judgement)))),
-            Some(Err(missing)) => {
-                Looked::NoHit(self.judge_earned(verified, missing, asked, known.flatten(), show))
-            }
+            Some(Err(missing)) => Looked::NoHit(self.judge_earned(
+                verified,
+                missing,
+                asked,
+                known.flatten().map(KnownRecord::record),
+                show,
+            )),
             None => Looked::NoHit(must_read(verified, Missing::Record, asked)),
         }
     }
@@ -106,7 +110,7 @@ impl Validator {
         let Some(earned) = expired.and_then(|record| self.service.with_earned(record, now_ms)) else {
             return must_read(verified, missing, asked);
         };
-        match self.conclude(&verified, asked, Some(&earned), false, now_ms) {
+        match self.conclude(&verified, asked, Some((&earned).into()), false, now_ms) {
             Ok(judgement) => Judged::Done(show(judgement.result(), Ok(judgement))),
             Err(missing) => must_read(verified, missing, asked),
         }
@@ -118,20 +122,21 @@ impl Validator {
         &self,
         verified: &VerifiedToken,
         asked: Asked<'_>,
-        record: Option<&'a Arc<TokenRecord>>,
+        known: Option<KnownRecord<'a>>,
         is_kept: bool,
         now_ms: u64,
     ) -> Result<Judgement<'a>, Missing> {
         let Asked { via, access, .. } = asked;
-        match (self.verdict(verified, record, via, now_ms), record) {
-            (RecordVerdict::Admitted, Some(record)) => {
+        let record = known.map(KnownRecord::record);
+        match (self.verdict(verified, record, via, now_ms), known) {
+            (RecordVerdict::Admitted, Some(known)) => {
                 if access == Access::Recorded {
-                    self.service.record_access(record, now_ms, is_kept);
+                    self.service.record_access(known.record(), now_ms, is_kept);
                 }
-                Ok(Judgement::Valid(record, now_ms))
+                Ok(Judgement::Valid(known, now_ms))
             }
             (RecordVerdict::Pending, _) => Ok(Judgement::Pending),
-            (verdict, record) => match self.missing(verdict, record, verified) {
+            (verdict, _) => match self.missing(verdict, record, verified) {
                 Some(missing) => Err(missing),
                 None => Ok(Judgement::Refused),
             },

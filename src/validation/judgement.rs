@@ -1,11 +1,9 @@
-//! What a judgement may come to, and what it may still lack.
-
-use std::sync::Arc;
+//! The results of a judgement, and the reads that it may still need.
 
 use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
-use crate::model::token::{TokenRecord, Transport};
+use crate::model::token::{KnownRecord, Transport};
 use crate::token_string::VerifiedToken;
 
 /// Whether a successful validation counts as an access.
@@ -17,11 +15,11 @@ pub enum Access {
     Exempt,
 }
 
-/// What a token string is worth. It borrows the cached record: clone the record to keep it.
+/// The worth of a token string. It borrows the cached record: clone the record to keep it.
 #[derive(Clone, Copy, Debug)]
 pub enum Judgement<'a> {
     /// Valid, at this time in milliseconds since the Unix epoch.
-    Valid(&'a Arc<TokenRecord>, u64),
+    Valid(KnownRecord<'a>, u64),
     /// The right secret, but the second factor is still to be shown: the token opens nothing yet.
     Pending,
     /// Malformed, forged, unknown, revoked, expired, rotated out, or not allowed on the transport.
@@ -76,7 +74,7 @@ impl<'a> LookUp<'a> {
     }
 }
 
-/// What a judgement lacks.
+/// The read that a judgement needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// The record: none is known here.

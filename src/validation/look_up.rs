@@ -7,7 +7,7 @@ use super::judgement::{Asked, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
-use crate::model::token::{RecordVerdict, TokenRecord, Transport};
+use crate::model::token::{KnownRecord, RecordVerdict, TokenRecord, Transport};
 use crate::store::StoreError;
 use crate::store::record_read::RecordRead;
 use crate::token_string::VerifiedToken;
@@ -28,14 +28,17 @@ impl Validator {
             // Boxed, so that the state of other look-ups is no larger for it.
             Sought::Alias(digests) => Box::pin(self.resolve_and_read(digests, asked)).await,
         };
+        // The time after the read: a token that expired during it is expired.
+        let read_at = self.service.clock().reading();
         let judgement = match &read {
-            Ok(Some((verified, record))) => self.judge_read(verified, asked, record.as_ref()),
+            Ok(Some((verified, record))) => self.judge_read(verified, asked, record.as_ref(), read_at.now_ms),
             Ok(None) => Ok(Judgement::Refused),
             Err(error) => Err(error.clone()),
         };
         let result = judgement.as_ref().map_or(ValidationResult::Unavailable, Judgement::result);
         let shown = show(judgement);
-        self.counters.add(result, JudgedBy::Redis, self.service.clock().elapsed_ns(asked.began));
+        let took_ns = read_at.boottime_ns.saturating_sub(asked.began.boottime_ns);
+        self.counters.add(result, JudgedBy::Redis, took_ns);
         shown
     }
 
@@ -55,12 +58,11 @@ impl Validator {
         verified: &VerifiedToken,
         asked: Asked<'_>,
         read: Option<&'a Arc<TokenRecord>>,
+        now_ms: u64,
     ) -> Result<Judgement<'a>, StoreError> {
         // A copy without another owner is dropped after the judgement.
         let is_kept = read.is_some_and(|record| Arc::strong_count(record) > 1);
-        // The time after the read: a token that expired during it is expired.
-        let now_ms = self.service.clock().now_ms();
-        match self.conclude(verified, asked, read, is_kept, now_ms) {
+        match self.conclude(verified, asked, read.map(KnownRecord::from), is_kept, now_ms) {
             Ok(judgement) => Ok(judgement),
             // It was read all the same.
             Err(_) => self.refuse(read).map(|()| Judgement::Refused),
@@ -101,15 +103,14 @@ impl Validator {
     /// Returns the known record while the store cannot be asked, if it admits the string. It cannot refuse a string: the
     /// record may have changed in the store.
     pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
-        let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record))?;
         let now_ms = self.service.clock().now_ms();
+        let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record, now_ms))?;
         let verdict = self.verdict(verified, Some(&record), via, now_ms);
         (verdict == RecordVerdict::Admitted).then_some(record)
     }
 
     /// Applies the renewals that this node has earned and not written yet to an expired record.
-    pub(crate) fn renewed(&self, record: Arc<TokenRecord>) -> Arc<TokenRecord> {
-        let now_ms = self.service.clock().now_ms();
+    pub(crate) fn renewed(&self, record: Arc<TokenRecord>, now_ms: u64) -> Arc<TokenRecord> {
         match record.has_expired(now_ms) {
             true => self.service.with_earned(&record, now_ms).unwrap_or(record),
             false => record,
@@ -149,19 +150,27 @@ impl Validator {
         request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
         let VerifiedToken { id, secret_hash, is_foreign } = verified;
-        let verdict = |record: &Option<Arc<TokenRecord>>| {
-            self.verdict(&verified, record.as_ref(), None, self.service.clock().now_ms())
+        let verdict = |record: &Option<Arc<TokenRecord>>, now_ms| {
+            self.verdict(&verified, record.as_ref(), None, now_ms)
         };
+        let mut now_ms = self.service.clock().now_ms();
         let is_fresh = read.is_fresh;
-        let mut record = read.record.map(|record| self.renewed(record));
+        let mut record = read.record.map(|record| self.renewed(record, now_ms));
         let is_refused = record.as_ref().is_some_and(|record| record.refused.contains(&secret_hash));
-        let may_be_old = matches!(verdict(&record), RecordVerdict::WrongSecret | RecordVerdict::Expired);
+        let may_be_old =
+            matches!(verdict(&record, now_ms), RecordVerdict::WrongSecret | RecordVerdict::Expired);
         if !is_fresh && !is_refused && may_be_old {
-            record = self.reader.fresh_record(id).await?.map(|record| self.renewed(record));
+            let fresh = self.reader.fresh_record(id).await?;
+            now_ms = self.service.clock().now_ms();
+            record = fresh.map(|record| self.renewed(record, now_ms));
         }
-        match (verdict(&record), &record) {
+        match (verdict(&record, now_ms), &record) {
             (RecordVerdict::RotatedOut, _) if !is_foreign => {
                 self.service.secret_reused(id, &secret_hash, request).await?
+            }
+            // Another node may be about to write the rotation that it comes from.
+            (RecordVerdict::WrongSecret, Some(_)) if self.reader.is_settling(id) => {
+                return Err(StoreError::settling());
             }
             (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
             _ => {}

@@ -45,7 +45,7 @@ impl Validator {
         access: Access,
     ) -> Result<Option<Identity>, StoreError> {
         let kept = |judgement: Result<Judgement<'_>, StoreError>| match judgement? {
-            Judgement::Valid(record, now_ms) => Ok(Some(Identity::new(record.clone(), now_ms))),
+            Judgement::Valid(record, now_ms) => Ok(Some(Identity::new(record.keep(), now_ms))),
             Judgement::Pending | Judgement::Refused => Ok(None),
         };
         match self.judge(token_string, FormSet::ALL, via, access, kept) {

@@ -19,7 +19,14 @@ fn the_guarantee_holds_in_small_models() {
 
 #[test]
 fn the_guarantee_holds_in_every_schedule_of_the_smallest_models() {
-    [push_then_lease, null_push_then_lease, reconnect_then_lease, answer_and_push]
-        .into_iter()
-        .for_each(check_exhaustively);
+    [
+        push_then_lease,
+        null_push_then_lease,
+        reconnect_then_lease,
+        push_then_lease_with_a_copy,
+        copy_of_an_evicted_entry,
+        answer_and_push,
+    ]
+    .into_iter()
+    .for_each(check_exhaustively);
 }

@@ -224,6 +224,43 @@ pub fn stale_entry_past_its_lease(tracking: fn(&NearCache<u64>, TrackingConnecti
     reader.join().unwrap();
 }
 
+/// As [`push_then_lease`], with a copy of the stale entry in the reader's front.
+pub fn push_then_lease_with_a_copy() {
+    let world = World::new(1);
+    let connection = world.cache.start_tracking(ServerIndex(0)).unwrap();
+    connection.heartbeat_answered(0);
+    put(&world, 0);
+    copy(&world, 0);
+    let reader = spawn(&world, |world| {
+        assert_eq!(world.cache.get(&token("a"), LEASE_MS), None, "P2: a new lease made an old copy good");
+    });
+    world.cache.invalidate(&token("a"));
+    connection.heartbeat_answered(LEASE_MS);
+    drop(connection);
+    reader.join().unwrap();
+}
+
+/// A copied entry is evicted, and then its token changes: no entry is left that the push could remove.
+pub fn copy_of_an_evicted_entry() {
+    let world = World::new(1);
+    let connection = world.cache.start_tracking(ServerIndex(0)).unwrap();
+    connection.heartbeat_answered(0);
+    put(&world, 0);
+    copy(&world, 0);
+    let eviction = spawn(&world, |world| put_token(world, "b", 0));
+    let _ = world.cache.get(&token("a"), 0);
+    eviction.join().unwrap();
+    world.cache.invalidate(&token("a"));
+    assert_eq!(world.cache.get(&token("a"), 0), None, "P1: a copy stayed though its push has arrived");
+}
+
+/// Looks the token up until it is in the front.
+fn copy(world: &World, value: u64) {
+    for _ in 0..2 {
+        assert_eq!(world.cache.get(&token("a"), 0), Some(value));
+    }
+}
+
 /// An answer and the push of its token arrive concurrently: in either order, the answer must not stay cached.
 pub fn answer_and_push() {
     let world = World::new(1);
@@ -241,7 +278,11 @@ pub fn answer_and_push() {
 }
 
 pub fn put(world: &World, value: u64) {
-    match world.cache.begin(&token("a"), ServerIndex(0), 0) {
+    put_token(world, "a", value);
+}
+
+fn put_token(world: &World, name: &str, value: u64) {
+    match world.cache.begin(&token(name), ServerIndex(0), 0) {
         Flight::Lead(ticket) => ticket.complete(value, Some(ServerIndex(0))),
         _ => panic!("nothing is there yet"),
     }

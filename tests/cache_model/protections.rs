@@ -68,3 +68,27 @@ fn the_model_detects_that_an_old_connection_extends_the_lease() {
 fn the_model_detects_that_a_heartbeat_overtakes_a_push() {
     check_without("order", breeze);
 }
+
+#[test]
+#[should_panic(expected = "P2")]
+fn the_model_detects_that_a_copy_is_served_after_a_push_and_a_lease() {
+    check_without("generation", push_then_lease_with_a_copy);
+}
+
+#[test]
+#[should_panic(expected = "P2")]
+fn the_model_detects_that_the_generation_is_read_before_the_lease() {
+    check_without("generation_last", push_then_lease_with_a_copy);
+}
+
+#[test]
+#[should_panic(expected = "P1")]
+fn the_model_detects_that_an_invalidation_ends_no_copies() {
+    check_without("generation_grows", own_revocation);
+}
+
+#[test]
+#[should_panic(expected = "P1")]
+fn the_model_detects_that_an_eviction_ends_no_copies() {
+    check_without("generation_grows", copy_of_an_evicted_entry);
+}

@@ -11,6 +11,11 @@ thread_local! {
     static LEFT_OUT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
+/// All threads of a model share one front: what one copies, another reads. A front of its own would only separate them.
+pub fn thread_number() -> usize {
+    0
+}
+
 /// Disables the protection of this name on this test's thread.
 pub fn leave_out(name: &'static str) {
     LEFT_OUT.set(Some(name));

@@ -56,7 +56,7 @@ fn code_spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The text of `src/PATH`: of a file, or of all files in a folder and below it; empty if there is none.
+/// The text of `src/PATH`: of a file, or of all files in a folder and below it; empty if it does not exist.
 fn source_below(path: &str) -> String {
     let mut paths: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)];
     let mut text = String::new();

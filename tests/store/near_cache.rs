@@ -350,3 +350,36 @@ async fn a_follower_leads_when_its_leader_is_cancelled() {
     };
     assert_eq!(tokio::join!(follower, cancel).0, Ok(7));
 }
+
+#[test]
+fn a_copy_in_the_front_ends_with_its_entry() {
+    let (cache, connection) = live(LIMITS);
+    put(&cache, &token(1), 7);
+    put(&cache, &token(2), 8);
+    let hits = |count: u64| {
+        (0..count).for_each(|_| assert_eq!(cache.get(&token(1), 0), Some(7)));
+    };
+    hits(5);
+    assert_eq!(cache.stats().hits, 5, "hits of the front count");
+    cache.invalidate(&token(2));
+    hits(1);
+    assert!(cache.invalidate(&token(1)));
+    assert_eq!(cache.get(&token(1), 0), None, "invalidated");
+    put(&cache, &token(1), 9);
+    (0..3).for_each(|_| assert_eq!(cache.get(&token(1), 0), Some(9), "the new entry is copied anew"));
+    assert_eq!(cache.get(&token(1), LEASE_MS), None, "the lease counts for a copy, too");
+    connection.invalidate_all();
+    assert_eq!(cache.get(&token(1), 0), None, "as does the epoch");
+}
+
+#[test]
+fn an_entry_that_only_its_copy_is_used_of_outlives_others() {
+    let limits = CacheLimits { capacity_entries: 100, ..LIMITS };
+    let (cache, _connection) = live(limits);
+    put(&cache, &token(0), 0);
+    for n in 1..1000 {
+        put(&cache, &token(n), n as u64);
+        assert_eq!(cache.get(&token(0), 0), Some(0), "after {n} other tokens");
+    }
+    assert!(cache.stats().evictions > 800);
+}

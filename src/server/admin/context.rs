@@ -36,10 +36,10 @@ pub struct CallContext {
 impl CallContext {
     /// Begins with the head of a request.
     pub fn of<B>(admin: &AdminPlane, request: &Request<B>, client: DirectClient) -> Self {
-        let trusted_proxies = &admin.settings.trusted_proxies;
+        let settings = &admin.settings;
         Self {
-            request_id: RequestId::of(request.headers(), &admin.entropy),
-            address: RequestOrigin::of(request, client).client_address(trusted_proxies),
+            request_id: RequestId::of(request.headers(), &settings.places, &admin.entropy),
+            address: RequestOrigin::of(request, client).client_address(&settings.trusted_proxies),
             method: request.method().clone(),
             pattern: None,
             route: None,

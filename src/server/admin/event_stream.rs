@@ -30,7 +30,7 @@ const BEFORE_THE_GAP: &str = "-";
 /// The readers of this node's feed. Cheap to clone; all clones share one state.
 #[derive(Clone, Debug)]
 pub struct FeedReaders {
-    /// Distinguishes the event numbers of this run from those of other runs and nodes.
+    /// Distinguishes the event numbers of this run from other runs and nodes.
     epoch: String,
     permits: Arc<Semaphore>,
 }

@@ -27,7 +27,8 @@ use crate::values::Scope;
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
     let mut span = admin.tracer.as_ref().and_then(|tracer| {
-        tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
+        let origin = RequestOrigin::of(&request, client);
+        tracer.begin(&origin, &admin.settings.places, || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
     if let Some(span) = &mut span {

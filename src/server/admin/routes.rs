@@ -183,11 +183,10 @@ pub fn pattern(path: &str) -> Option<&'static str> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use hyper::HeaderMap;
-
     use super::*;
     use crate::entropy::Entropy;
     use crate::request::request_id::RequestId;
+    use crate::server::admin::input::Fields;
     use crate::server::admin::route::placeholder;
 
     fn params(path: &str) -> Option<PathParams> {
@@ -248,31 +247,29 @@ mod tests {
     #[test]
     fn paths_are_split_before_they_are_decoded() {
         let mut expected = PathParams::default();
-        expected.set("user", "a%2Fb%20%C3%A9").unwrap();
+        assert!(expected.set("user", "a%2Fb%20%C3%A9"));
         assert_eq!(params("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(expected));
         assert!(params("/v1/tokens/jE1hGDDTZBpo-Upp").is_some());
-        for unknown in [
-            "",
-            "/",
-            "*",
-            "/v1",
-            "/livez/",
-            "/v1/users/a/devices/-",
-            "/v1/users/a/devices/",
-            "/v1/tokens/",
-            "/v1/tokens/short",
-            "/v1/users/%ff/tokens",
-            "//livez",
-        ] {
+        for unknown in ["", "/", "*", "/v1", "/livez/", "//livez"] {
             assert_eq!(params(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_name_that_no_record_can_have_is_no_such_record() {
+        let mut fields = Fields::of_query(None);
+        for path in ["/v1/tokens/short", "/v1/tokens/"] {
+            assert!(params(path).unwrap().id().is_err(), "{path}");
+        }
+        assert!(params("/v1/users/%ff/tokens").unwrap().user(&mut fields).is_err());
+        assert!(params("/v1/users/a/devices/-").unwrap().uuid(&mut fields).is_err());
     }
 
     #[test]
     fn allow_lists_the_methods_of_all_calls_of_a_path() {
         let allow = |path: &str| {
             let problem = find(&Method::PUT, path).err().unwrap();
-            let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+            let request_id = RequestId::made(&Entropy::seeded(1));
             problem.response(&request_id).headers()["allow"].to_str().unwrap().to_owned()
         };
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA"), "GET, HEAD, PATCH, DELETE");

@@ -76,7 +76,8 @@ impl AccessLog {
             return None;
         }
         let holder = match decision {
-            Decision::Allowed(record, ..) | Decision::Forbidden(_, Some(record)) => Some(holder_of(record)),
+            Decision::Allowed(record, ..) => Some(holder_of(record)),
+            Decision::Forbidden(_, Some(record)) => Some(holder_of(record)),
             _ => None,
         };
         Some(LoggedOutcome { result: decision.result(), status, holder })

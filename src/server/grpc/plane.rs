@@ -75,7 +75,11 @@ impl GrpcPlane {
         request: Request<Incoming>,
         memory: MessageMemory,
     ) -> Result<CheckResponse, CallError> {
-        let parent = self.validation.tracer.as_ref().and_then(|_| sampled_parent(request.headers()));
+        let parent = self
+            .validation
+            .tracer
+            .as_ref()
+            .and_then(|_| sampled_parent(request.headers(), &self.validation.settings.places));
         match self.message(request, memory).await {
             Ok(message) => {
                 let request = CheckRequest::decode(message.content());

@@ -2,7 +2,10 @@
 //!
 //! Most of a look-up's time is waiting for memory: the index, the entry, the record, each known only after the one
 //! before it has been loaded. Here tokens are looked up in groups. The memory of a whole group is touched first, so that
-//! the core waits for all of it at once; the look-ups then find it in the core's cache.
+//! the core waits for all of it at once; the look-ups then find it in the core's cache. They do without the fronts: a batch
+//! rarely asks for the tokens that the thread used last.
+
+use std::borrow::Borrow;
 
 use arrayvec::ArrayVec;
 
@@ -12,7 +15,7 @@ use crate::token_string::TokenId;
 /// Tokens of a group: enough that their memory loads overlap.
 const GROUP: usize = 8;
 
-impl<V: Clone> NearCache<V> {
+impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
     /// Calls `use_it` for each token, with its position in `ids` and the value as in [`look`](Self::look).
     ///
     /// `now_ms` is CLOCK_BOOTTIME in milliseconds, read for this call. `prefetch` is called first, only to touch the
@@ -28,7 +31,7 @@ impl<V: Clone> NearCache<V> {
         for (number, group) in ids.chunks(GROUP).enumerate() {
             self.prefetch_group(group, &prefetch);
             for (at, id) in group.iter().enumerate() {
-                self.look(id, now_ms, |value| use_it(number * GROUP + at, value));
+                self.look_shared(id, now_ms, |value| use_it(number * GROUP + at, value));
             }
         }
     }

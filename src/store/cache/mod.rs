@@ -36,9 +36,11 @@
 //!
 //! - An entry in the table was read after every invalidation of its token that this node has received.
 //! - An entry of the current epoch was read after tracking went live, and tracking has not broken since.
+//! - A copy in a front whose generation is current is of an entry in the table.
 //! - A running flight is not cancelled. Hence one list answers both "may I join?" and "may I insert?".
 //! - Epochs and leases only grow.
-//! - No code waits or drops a value while it holds a lock. Only the closures of [`NearCache::look`] and
+//! - No code waits or drops a value while it holds a lock, and none takes two locks, but for [`NearCache::look_each`], which
+//!   skips a locked shard. Only the closures of [`NearCache::look`] and
 //!   [`NearCache::look_each`] run under one.
 //!
 //! # Where to find what
@@ -50,18 +52,23 @@
 //! | `ticket` | reading the store on a miss: leading, following, filling the cache |
 //! | `running_flights` | the reads under way, with their followers |
 //! | `table` | the entries of a shard, bounded, with eviction |
+//! | `front` | a thread's own copies of the entries that it uses most, and why they are never staler |
+//! | `found` | finding an entry: in the thread's front, else in the shard |
 //! | `look_each` | look-ups of many tokens at once |
 //!
 //! # Cost, and why not quick_cache
 //!
-//! A hit takes the lock of one of up to 256 shards, one index look-up, and loads two numbers that change a few
-//! times a second. All atomics are sequentially consistent: a load costs the same, and the model check explores
+//! A hit in the thread's front takes a lock that no other thread wants and writes no memory that another core reads. Any
+//! other hit takes the lock of one of up to 256 shards. Both load two or three numbers that change a few times a second.
+//! All atomics are sequentially consistent: a load costs the same, and the model check explores
 //! exactly that order, so what is checked is what runs. `tests/cache_model` is the model check,
 //! `tests/store/near_cache.rs` tests the rules one by one, `benches/cache.rs` measures the cost.
 //!
 //! quick_cache joins a running read unconditionally, which breaks rule 4. It also has to discard an entry whose
 //! lease has run out before the token can be read again, which would leave nothing to serve in a stale grace.
 
+pub mod found;
+pub mod front;
 pub mod lease;
 pub mod look_each;
 pub mod near_cache;

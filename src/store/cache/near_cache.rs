@@ -1,15 +1,23 @@
-//! The cache: look-ups and invalidations, over the shards' tables and flights and the servers' leases.
+//! The cache: look-ups and invalidations, over the threads' fronts, the shards' tables and flights, and the servers'
+//! leases.
 
+use std::borrow::Borrow;
+
+use super::found::Found;
+use super::front::Fronts;
 use super::lease::{Leases, ServerIndex, TrackingConnection};
 use super::running_flights::RunningFlights;
-use super::table::Table;
-use crate::sync::{Mutex, MutexGuard, PoisonError, protection};
+use super::table::{Entry, Table};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, protection};
 use crate::token_string::TokenId;
 
 /// The most shards: enough that two threads rarely need the same lock.
 const MAX_SHARDS: usize = 256;
 /// The fewest entries of a shard: a small cache has fewer shards.
 const MIN_ENTRIES_PER_SHARD: usize = 1024;
+
+/// Numbers that fit into two cache lines, which processors fetch in pairs.
+const GENERATIONS_PER_LINE: usize = 16;
 
 /// The size of a cache, and how long it serves its entries.
 #[derive(Clone, Copy, Debug)]
@@ -64,15 +72,24 @@ impl<R> Looked<R> {
     }
 }
 
-/// The cache. `V` is cheap to clone, such as an `Arc` of the record. That a token is absent or revoked is a value, too.
-pub struct NearCache<V> {
+/// The cache. `V` is cheap to clone, such as an `Arc` of the record. That a token is absent or revoked is a value, too. `H`
+/// is what a front holds: the value, and what the looks of one thread want beside it.
+pub struct NearCache<V, H = V> {
     shards: Box<[CacheShard<V>]>,
+    /// The generation of each shard. Written under its lock, when a copied entry leaves its table.
+    generations: Box<[Generations]>,
+    pub(crate) fronts: Fronts<H>,
     pub(crate) leases: Leases,
 }
 
 /// A shard on its own cache lines: threads that use two shards do not slow each other down.
 #[repr(align(128))]
 struct CacheShard<V>(Mutex<ShardState<V>>);
+
+/// Generations of shards, on cache lines of their own: they are read at each hit and rarely written.
+#[derive(Default)]
+#[repr(align(128))]
+struct Generations([AtomicU64; GENERATIONS_PER_LINE]);
 
 /// The content of a shard. The table comes first, so that its hot fields share a cache line with the lock.
 #[repr(C)]
@@ -83,7 +100,7 @@ pub(crate) struct ShardState<V> {
     pub(crate) stats: CacheStats,
 }
 
-impl<V: Clone> NearCache<V> {
+impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
     /// Creates an empty cache. No server is tracked yet.
     pub fn new(limits: CacheLimits) -> Self {
         let shards = (limits.capacity_entries / MIN_ENTRIES_PER_SHARD).clamp(1, MAX_SHARDS);
@@ -96,13 +113,43 @@ impl<V: Clone> NearCache<V> {
         };
         Self {
             shards: (0..shards).map(|n| CacheShard(Mutex::new(state(n)))).collect(),
+            generations: (0..shards.div_ceil(GENERATIONS_PER_LINE)).map(|_| Generations::default()).collect(),
+            fronts: Fronts::new(limits.capacity_entries),
             leases: Leases::new(limits.servers, limits.lease_ms, limits.stale_grace_ms),
         }
     }
 
+    /// Returns the number of the token's shard. The shard's table uses the highest bits, a front the lowest.
+    fn shard_number(&self, id: &TokenId) -> usize {
+        (id.random_bits() >> 32) as usize & (self.shards.len() - 1)
+    }
+
     pub(crate) fn shard(&self, id: &TokenId) -> &Mutex<ShardState<V>> {
-        // The shard's own index uses the lowest and the highest bits.
-        &self.shards[(id.random_bits() >> 32) as usize & (self.shards.len() - 1)].0
+        &self.shards[self.shard_number(id)].0
+    }
+
+    #[inline]
+    fn generation_of(&self, id: &TokenId) -> &AtomicU64 {
+        let number = self.shard_number(id);
+        &self.generations[number / GENERATIONS_PER_LINE].0[number % GENERATIONS_PER_LINE]
+    }
+
+    /// Returns the generation of the token's shard.
+    #[inline]
+    pub(crate) fn generation(&self, id: &TokenId) -> u64 {
+        self.generation_of(id).load(Ordering::SeqCst)
+    }
+
+    /// Ends all copies of entries of the token's shard. The caller holds the lock of the shard.
+    pub(crate) fn end_copies(&self, id: &TokenId) {
+        self.generation_of(id).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Ends the copies of an entry that has left the table under the lock that the caller holds.
+    pub(crate) fn end_copies_of(&self, id: &TokenId, gone: &Entry<V>) {
+        if gone.is_copied && !protection("generation_grows", false) {
+            self.end_copies(id);
+        }
     }
 
     pub(crate) fn lock(&self, id: &TokenId) -> MutexGuard<'_, ShardState<V>> {
@@ -127,21 +174,46 @@ impl<V: Clone> NearCache<V> {
     /// Saves the clone: incrementing a reference count moves its cache line to this core, and the next core has to
     /// fetch it back. `use_it` decides whether the look counts as a hit; without an entry it never does.
     ///
-    /// `use_it` runs under the shard's lock: it must be short, must not wait, and must not call the cache.
+    /// `use_it` runs under the lock of the shard or of the thread's front: it must be short, must not wait, and must not
+    /// call the cache.
     #[inline]
     pub fn look<R>(&self, id: &TokenId, now_ms: u64, use_it: impl FnOnce(Option<&V>) -> Looked<R>) -> R {
-        let mut state = self.lock(id);
-        if let Some(found) = state.table.find_if(id, |origin| self.leases.may_serve(origin, now_ms)) {
-            return match use_it(Some(found.value())) {
-                Looked::Hit(outcome) => {
-                    found.count_hit();
-                    outcome
-                }
-                Looked::NoHit(outcome) => outcome,
-            };
+        self.look_held(id, now_ms, |value, _| use_it(value))
+    }
+
+    /// Looks like [`look`](Self::look). `use_it` also gets what the thread's front holds, if it has a copy.
+    #[inline]
+    pub fn look_held<R>(
+        &self,
+        id: &TokenId,
+        now_ms: u64,
+        use_it: impl FnOnce(Option<&V>, Option<&H>) -> Looked<R>,
+    ) -> R {
+        let Some(found) = Found::of(self, id, now_ms) else { return use_it(None, None).outcome() };
+        match use_it(found.value(), found.held()) {
+            Looked::Hit(outcome) => {
+                found.count_hit(self, id);
+                outcome
+            }
+            Looked::NoHit(outcome) => outcome,
         }
-        drop(state);
-        use_it(None).outcome()
+    }
+
+    /// Looks like [`look`](Self::look), past the fronts.
+    pub(crate) fn look_shared<R>(
+        &self,
+        id: &TokenId,
+        now_ms: u64,
+        use_it: impl FnOnce(Option<&V>) -> Looked<R>,
+    ) -> R {
+        let Some(found) = Found::in_shard(self, id, now_ms, false) else { return use_it(None).outcome() };
+        match use_it(found.value()) {
+            Looked::Hit(outcome) => {
+                found.count_hit(self, id);
+                outcome
+            }
+            Looked::NoHit(outcome) => outcome,
+        }
     }
 
     /// Returns the token if it is cached and `now_ms` is within the stale grace.
@@ -150,8 +222,8 @@ impl<V: Clone> NearCache<V> {
     /// was invalidated, or read before the last reconnect, is never returned.
     pub fn get_stale(&self, id: &TokenId, now_ms: u64) -> Option<V> {
         let mut state = self.lock(id);
-        let entry = state.table.find(id).filter(|entry| self.leases.may_serve_stale(entry.origin(), now_ms));
-        let value = entry.map(|entry| entry.value.clone());
+        let slot = state.table.position_if(id, |origin| self.leases.may_serve_stale(origin, now_ms));
+        let value = slot.and_then(|slot| state.table.entry(slot)).map(|entry| entry.value.clone());
         state.stats.stale_hits += u64::from(value.is_some());
         value
     }
@@ -169,6 +241,9 @@ impl<V: Clone> NearCache<V> {
     pub fn invalidate(&self, id: &TokenId) -> bool {
         let mut state = self.lock(id);
         let removed = state.table.remove(id);
+        if let Some(gone) = &removed {
+            self.end_copies_of(id, gone);
+        }
         let spared = protection("cancel", false);
         let followers = if spared { None } else { state.flights.cancel(id) };
         state.stats.invalidations += u64::from(removed.is_some()) + u64::from(followers.is_some());
@@ -201,9 +276,9 @@ impl<V: Clone> NearCache<V> {
         self.leases.age_ms(server, now_ms)
     }
 
-    /// Returns the sums over all shards. Takes each shard's lock in turn.
+    /// Returns the sums over all shards and fronts. Takes each lock in turn.
     pub fn stats(&self) -> CacheStats {
-        let mut sum = CacheStats::default();
+        let mut sum = CacheStats { hits: self.fronts.hits(), ..CacheStats::default() };
         for shard in &self.shards {
             let state = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
             sum.hits += state.table.hits();

@@ -1,5 +1,7 @@
 //! Reading the store on a miss: who leads, who follows, and whether the answer fills the cache.
 
+use std::borrow::Borrow;
+
 use super::lease::{ReadOrigin, ServerIndex};
 use super::near_cache::NearCache;
 use super::running_flights::{Follower, Followers, JoinOutcome};
@@ -9,11 +11,11 @@ use crate::token_string::TokenId;
 
 /// The role of a look-up after a miss, as [`NearCache::begin`] assigns it.
 #[must_use]
-pub enum Flight<'a, V: Clone> {
+pub enum Flight<'a, V: Clone, H: From<V> + Borrow<V> = V> {
     /// Nothing: the token has been cached in the meantime.
     Cached(V),
     /// Read the store and pass the answer to [`Ticket::complete`].
-    Lead(Ticket<'a, V>),
+    Lead(Ticket<'a, V, H>),
     /// Wait for a running read of the same token: [`Follower::wait`].
     Follow(Follower<V>),
 }
@@ -23,15 +25,15 @@ pub enum Flight<'a, V: Clone> {
 /// An invalidation cancels the ticket. Dropping it without an answer (a cancelled request, a failed read) wakes its
 /// followers, which begin again.
 #[must_use = "dropping it reports the read as failed"]
-pub struct Ticket<'a, V: Clone> {
-    cache: &'a NearCache<V>,
+pub struct Ticket<'a, V: Clone, H: From<V> + Borrow<V> = V> {
+    cache: &'a NearCache<V, H>,
     id: TokenId,
     number: u64,
     origin: ReadOrigin,
     is_completed: bool,
 }
 
-impl<V: Clone> Ticket<'_, V> {
+impl<V: Clone, H: From<V> + Borrow<V>> Ticket<'_, V, H> {
     /// Hands the answer to the followers, and caches it unless the ticket has been cancelled.
     ///
     /// `answered_by` is the server that answered, `None` if it is unknown. Only an answer of the ticket's own server is
@@ -48,7 +50,7 @@ impl<V: Clone> Ticket<'_, V> {
     }
 }
 
-impl<V: Clone> Drop for Ticket<'_, V> {
+impl<V: Clone, H: From<V> + Borrow<V>> Drop for Ticket<'_, V, H> {
     fn drop(&mut self) {
         if !self.is_completed {
             let followers = self.cache.lock(&self.id).flights.take(&self.id, self.number);
@@ -57,12 +59,15 @@ impl<V: Clone> Drop for Ticket<'_, V> {
     }
 }
 
-impl<V: Clone> NearCache<V> {
+impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
     /// Begins a look-up that [`get`](Self::get) did not answer. `server` is the token's present master.
-    pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V> {
+    pub fn begin(&self, id: &TokenId, server: ServerIndex, now_ms: u64) -> Flight<'_, V, H> {
         let mut state = self.lock(id);
-        if let Some(found) = state.table.find_if(id, |origin| self.leases.may_serve(origin, now_ms)) {
-            return Flight::Cached(found.count_hit().clone());
+        let slot = state.table.position_if(id, |origin| self.leases.may_serve(origin, now_ms));
+        let value = slot.and_then(|slot| state.table.entry(slot)).map(|entry| entry.value.clone());
+        if let Some((slot, value)) = slot.zip(value) {
+            state.table.count_hit(slot);
+            return Flight::Cached(value);
         }
         let origin = self.leases.origin(server);
         let (number, replaced) = match state.flights.join(id, origin, now_ms, self.leases.lease_ms) {
@@ -118,15 +123,23 @@ impl<V: Clone> NearCache<V> {
 
     /// Ends the flight of an answered read, and caches the value if that is allowed. Returns the followers; none if the
     /// ticket has been cancelled.
-    fn land(&self, ticket: &Ticket<'_, V>, value: &V, may_cache: bool) -> Followers<V> {
+    fn land(&self, ticket: &Ticket<'_, V, H>, value: &V, may_cache: bool) -> Followers<V> {
         let mut state = self.lock(&ticket.id);
         let followers = state.flights.take(&ticket.id, ticket.number);
-        let mut displaced = None;
+        let (mut evicted, mut displaced) = (None, None);
         if may_cache && protection("ticket", followers.is_some()) {
+            evicted = state.table.evict(&ticket.id, || {
+                if !protection("generation_grows", false) {
+                    self.end_copies(&ticket.id);
+                }
+            });
             displaced = state.table.insert(ticket.id, ticket.origin, value.clone());
+            for gone in evicted.iter().chain(&displaced) {
+                self.end_copies_of(&ticket.id, gone);
+            }
         }
         drop(state);
-        drop(displaced);
+        drop((evicted, displaced));
         followers.unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! What only Redis has to show.
+//! Facts that only the Redis store has.
 
 use super::store::Store;
 use crate::store::check_up::CheckUp;

@@ -11,7 +11,7 @@ use crate::token_string::TokenId;
 const MAX_PER_SHARD: usize = 4096;
 
 /// A request: its body, the answer if it is kept, and until when.
-struct Claim {
+struct Remembered {
     body: BodyDigest,
     answer: Vec<u8>,
     until_ms: u64,
@@ -21,7 +21,7 @@ struct Claim {
 #[derive(Default)]
 pub(crate) struct Requests {
     /// By the shard of the request's name.
-    claims: HashMap<RequestName, Claim>,
+    claims: HashMap<RequestName, Remembered>,
     /// The token that was made, if one was, and until when that is remembered. By the shard of the user.
     done: HashMap<RequestName, (Option<TokenId>, u64)>,
 }
@@ -70,7 +70,8 @@ impl Requests {
 
     /// Keeps the answer of a request.
     pub(crate) fn keep(&mut self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
-        let claim = Claim { body: request.body, answer: answer.to_vec(), until_ms: now_ms + REMEMBERED_MS };
+        let claim =
+            Remembered { body: request.body, answer: answer.to_vec(), until_ms: now_ms + REMEMBERED_MS };
         self.claims.insert(request.name, claim);
     }
 }

@@ -44,7 +44,7 @@ struct ResolverState {
     names: Mutex<HashMap<String, KnownName>>,
 }
 
-/// What is known of a name.
+/// The last answers for a name.
 struct KnownName {
     /// The addresses of the last look-up that found any.
     addresses: Vec<IpAddr>,

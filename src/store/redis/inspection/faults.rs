@@ -18,7 +18,7 @@ use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";
 
-/// No server tells where the masters are.
+/// No server knows where the masters are.
 pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
     Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
 }

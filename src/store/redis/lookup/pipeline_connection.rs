@@ -99,7 +99,7 @@ impl<'a> PipelineConnection<'a> {
             if let Poll::Ready(cause) = self.poll_read(context) {
                 return Poll::Ready(cause);
             }
-            // If all replies have arrived, the reads that collected in the meantime are sent now. If there are none, the
+            // If all replies have arrived, the reads that collected in the meantime are sent now. If nothing has collected, the
             // next read wakes this task.
             if !self.under_way.is_empty() || self.shared.state().waker.is_some() {
                 break;
@@ -181,6 +181,10 @@ impl<'a> PipelineConnection<'a> {
                 Ok(_) => self.has_answered = true,
                 Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
             }
+            if !self.server.data.is_accepted() {
+                let reason = "the server has other data by now".into();
+                return Poll::Ready(LossCause::Unusable(RedisErrorKind::Server, reason));
+            }
             if let Err((kind, reason)) = self.hand_out() {
                 return Poll::Ready(LossCause::Unusable(kind, reason));
             }
@@ -229,13 +233,13 @@ impl<'a> PipelineConnection<'a> {
     fn answer(&self, read: PendingRead, reply: RespReply<Result<ReadValue, StoreError>>) {
         let PendingRead { request, reply_to, .. } = read;
         let outcome = if self.is_unproven {
-            Err(ReadFailure::Again(request, None))
+            Err(ReadFailure::Again(Box::new((request, None))))
         } else {
             match reply {
                 RespReply::Value(Ok(value)) => Ok((value, self.server.clone())),
                 RespReply::Value(Err(error)) => Err(ReadFailure::Store(error)),
                 RespReply::Error(text) => match self.redirect_in(&text) {
-                    Some(redirect) => Err(ReadFailure::Again(request, Some(redirect))),
+                    Some(redirect) => Err(ReadFailure::Again(Box::new((request, Some(redirect))))),
                     None => {
                         self.counters().count_error(ConnectionUse::LookUp, RedisErrorKind::Server);
                         Err(ReadFailure::Store(store_error(&text)))

@@ -1,4 +1,4 @@
-//! What the handle of a pipeline and its task share: the reads that wait for the connection, and its state.
+//! The state that the handle of a pipeline and its task share: the reads that wait for the connection, and how the connection fares.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -89,7 +89,8 @@ pub(crate) enum AuthorityProof {
 pub(crate) enum ReadFailure {
     Store(StoreError),
     /// Send it again: to the redirect's server, or to the same one with its own proof.
-    Again(ReadRequest, Option<Redirect>),
+    /// Boxed, so that answers are no larger for it.
+    Again(Box<(ReadRequest, Option<Redirect>)>),
 }
 
 impl PipelineShared {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::pipeline::Pipeline;
 use super::pipeline_state::{AuthorityProof, ReadFailure};
-use super::request::{Extent, ReadRequest, ReadResult, ReadValue};
+use super::request::{Extent, ReadRequest, ReadResult, ReadValue, ScoreRead, ServerIdentity};
 use crate::clock::Clock;
 use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
@@ -73,7 +73,8 @@ impl ReadRouter {
     pub(crate) async fn last_access_ms(&self, record: &TokenRecord) -> Result<Option<u64>, StoreError> {
         let index = self.topology.keys.index(record.user());
         let member = format!("@{}", record.id.locator());
-        let request = ReadRequest::Score { hash_tag: record.id.hash_tag(), index, member };
+        let read = ScoreRead { hash_tag: record.id.hash_tag(), index, member };
+        let request = ReadRequest::Score(Box::new(read));
         match self.ask(request).await? {
             (ReadValue::ScoreMs(score_ms), _) => Ok(score_ms),
             _ => Err(unexpected("look-up")),
@@ -89,25 +90,46 @@ impl ReadRouter {
 
     async fn ask_owner(&self, request: ReadRequest) -> ReadResult<ReadValue> {
         self.topology.gate.check()?;
-        // Only a cluster redirects, so only there the time is needed.
-        let began_ms = self.topology.map().is_by_slot().then(|| self.clock.boottime_ms());
-        let Some(master) = self.topology.map().owner_of(request.hash_tag()).cloned() else {
+        let (pipeline, began_ms) = {
+            let map = self.topology.map();
+            // Only a cluster redirects, so only there the time is needed.
+            let began_ms = map.is_by_slot().then(|| self.clock.boottime_ms());
+            // No handle to the master: all threads would count theirs in one line of memory.
+            (map.owner_of(request.hash_tag()).map(|master| self.pipeline(master)), began_ms)
+        };
+        let Some(pipeline) = pipeline else {
             self.topology.refresh_soon();
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         };
-        match self.pipeline(&master).ask(request, AuthorityProof::Shared).await {
-            Ok(found) => Ok(found),
+        match pipeline.ask(request, AuthorityProof::Shared).await {
+            Ok(found) => self.settled(pipeline.master(), found),
             Err(ReadFailure::Store(error)) => Err(error),
-            Err(ReadFailure::Again(request, redirect)) => {
+            Err(ReadFailure::Again(again)) => {
+                let (request, redirect) = *again;
+                let master = pipeline.master();
                 self.topology.refresh_soon();
                 let spent_ms = began_ms.map_or(0, |began_ms| self.clock.boottime_ms() - began_ms);
                 let left = self.topology.connector.timeout.saturating_sub(Duration::from_millis(spent_ms));
-                match tokio::time::timeout(left, self.ask_again(&master, request, redirect)).await {
+                match tokio::time::timeout(left, self.ask_again(master, request, redirect)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
                 }
             }
         }
+    }
+
+    /// Passes an answer on, unless it is that something is not there and another node may be about to write it.
+    fn settled(&self, master: &Master, found: (ReadValue, Arc<ServerIdentity>)) -> ReadResult<ReadValue> {
+        let is_absent = matches!(found.0, ReadValue::TokenRecord(None) | ReadValue::Alias(None));
+        match is_absent && master.data.is_settling(self.clock.boottime_ms()) {
+            true => Err(StoreError::settling()),
+            false => Ok(found),
+        }
+    }
+
+    /// Returns whether another node may be about to write what this node does not find of a token.
+    pub(crate) fn is_settling(&self, id: TokenId) -> bool {
+        self.topology.is_settling(id.hash_tag(), self.clock.boottime_ms())
     }
 
     /// Makes the second and last attempt: at the server of the redirect, or at the same master with the read's own proof.
@@ -122,7 +144,7 @@ impl ReadRouter {
             Some(Redirect { to, is_asking }) => (self.pipeline_to(to), is_asking),
         };
         match pipeline.ask(request, AuthorityProof::Own { is_asking }).await {
-            Ok(found) => Ok(found),
+            Ok(found) => self.settled(pipeline.master(), found),
             Err(ReadFailure::Store(error)) => Err(error),
             Err(ReadFailure::Again(..)) => Err(StoreError::Unavailable("the slot is moving".into())),
         }

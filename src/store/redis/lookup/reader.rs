@@ -8,7 +8,7 @@ use super::node_cache::NodeCache;
 use super::read_router::ReadRouter;
 use super::request::{Extent, ServerIdentity};
 use crate::foreign::ForeignDigest;
-use crate::model::token::{Token, TokenRecord};
+use crate::model::token::{KnownRecord, Token, TokenRecord};
 use crate::store::cache::Looked;
 use crate::store::error::StoreError;
 use crate::store::record_read::RecordRead;
@@ -30,11 +30,11 @@ impl RedisReader {
         &self,
         id: TokenId,
         boottime_ms: u64,
-        use_it: impl FnOnce(Option<Option<&Arc<TokenRecord>>>) -> Looked<R>,
+        use_it: impl FnOnce(Option<Option<KnownRecord<'_>>>) -> Looked<R>,
     ) -> R {
         match &self.node_cache.cache {
-            Some(cache) => cache.look(&id, boottime_ms, |known| {
-                let known = known.map(Option::as_ref);
+            Some(cache) => cache.look_held(&id, boottime_ms, |known, held| {
+                let known = known.map(|known| known.as_ref().map(|record| KnownRecord::new(record, held)));
                 if let Some(record) = known.flatten() {
                     record.fetch();
                 }
@@ -134,6 +134,12 @@ impl RedisReader {
         {
             Arc::make_mut(record).takeover = None;
         }
+        // Redis may have lost the revocation, and no node has merged it yet.
+        if let Some(record) = &mut record
+            && self.node_cache.replay.is_revoked(&id)
+        {
+            Arc::make_mut(record).is_active = false;
+        }
         Ok((record, server))
     }
 
@@ -176,6 +182,10 @@ impl RedisReader {
 
     pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         self.node_cache.cache.as_ref()?.get_stale(&id, self.node_cache.clock.boottime_ms())?
+    }
+
+    pub(crate) fn is_settling(&self, id: TokenId) -> bool {
+        self.router.is_settling(id)
     }
 
     pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {

@@ -1,12 +1,13 @@
-//! What look-ups ask a server, and what it answers.
+//! The requests of look-ups, and the answers of a server.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::resp::{self, ParsedReply, RespReply};
 use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
+use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
@@ -14,26 +15,48 @@ use crate::token_string::{HashTag, TokenId};
 
 const ALL_FIELDS: usize = HOT_FIELDS.len() + COLD_FIELDS.len();
 
-/// What was found, and the server that answered.
+static HOT_READ: LazyLock<FieldsRead> = LazyLock::new(|| FieldsRead::of(HOT_FIELDS.iter()));
+static WHOLE_READ: LazyLock<FieldsRead> =
+    LazyLock::new(|| FieldsRead::of(HOT_FIELDS.iter().chain(&COLD_FIELDS)));
+
+/// The command that reads fields of a hash, written once but for its key: it is sent for every look-up.
+struct FieldsRead {
+    before_key: Vec<u8>,
+    after_key: Vec<u8>,
+}
+
+impl FieldsRead {
+    fn of<'a>(fields: impl Iterator<Item = &'a &'static str>) -> Self {
+        let fields: Vec<_> = fields.collect();
+        let mut before_key = format!("*{}\r\n", 2 + fields.len()).into_bytes();
+        resp::write_bulk(&mut before_key, b"HMGET");
+        let mut after_key = Vec::new();
+        fields.iter().for_each(|field| resp::write_bulk(&mut after_key, field.as_bytes()));
+        Self { before_key, after_key }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, key: &str) {
+        out.extend_from_slice(&self.before_key);
+        resp::write_bulk(out, key.as_bytes());
+        out.extend_from_slice(&self.after_key);
+    }
+}
+
+/// The answer, and the server that gave it.
 pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
 pub(crate) struct ServerIdentity {
     /// The number of the master whose address was connected to.
     pub(crate) index: ServerIndex,
-    /// The id of the server process; empty if it has none.
-    pub(crate) run_id: String,
-}
-
-/// Returns the id of the server process in its `INFO`.
-pub(crate) fn run_id_in(info: &str) -> &str {
-    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
+    /// The data that it serves.
+    pub(crate) data: Arc<DataIdentity>,
 }
 
 /// How much of a token is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What validation needs.
+    /// The fields that validation needs.
     Hot,
     /// The details, too.
     Whole,
@@ -44,12 +67,15 @@ pub(crate) enum ReadRequest {
     TokenRecord(TokenId, Extent),
     /// The token of an alias.
     Alias(ForeignDigest),
-    /// The score of a member of an index.
-    Score {
-        hash_tag: HashTag,
-        index: String,
-        member: String,
-    },
+    /// The score of a member of an index. Boxed, so that other reads are no larger for it.
+    Score(Box<ScoreRead>),
+}
+
+/// A read of the score of a member of an index.
+pub(crate) struct ScoreRead {
+    pub(crate) hash_tag: HashTag,
+    pub(crate) index: String,
+    pub(crate) member: String,
 }
 
 /// The answer to a [`ReadRequest`].
@@ -65,7 +91,7 @@ impl ReadRequest {
         match self {
             Self::TokenRecord(id, _) => id.hash_tag(),
             Self::Alias(digest) => digest.alias_hash_tag(),
-            Self::Score { hash_tag, .. } => *hash_tag,
+            Self::Score(read) => read.hash_tag,
         }
     }
 
@@ -74,7 +100,7 @@ impl ReadRequest {
         match self {
             Self::TokenRecord(..) => "HMGET",
             Self::Alias(_) => "GET",
-            Self::Score { .. } => "ZSCORE",
+            Self::Score(_) => "ZSCORE",
         }
     }
 
@@ -82,19 +108,11 @@ impl ReadRequest {
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         let name = self.command().as_bytes();
         match self {
-            Self::TokenRecord(id, extent) => {
-                let key = keys.token(*id);
-                let mut command: [&[u8]; 2 + ALL_FIELDS] = [name; 2 + ALL_FIELDS];
-                command[1] = key.as_bytes();
-                for (argument, field) in command[2..].iter_mut().zip(HOT_FIELDS.iter().chain(&COLD_FIELDS)) {
-                    *argument = field.as_bytes();
-                }
-                let fields = if *extent == Extent::Hot { HOT_FIELDS.len() } else { ALL_FIELDS };
-                resp::write_command(out, &command[..2 + fields]);
-            }
+            Self::TokenRecord(id, Extent::Hot) => HOT_READ.write(out, &keys.token(*id)),
+            Self::TokenRecord(id, Extent::Whole) => WHOLE_READ.write(out, &keys.token(*id)),
             Self::Alias(digest) => resp::write_command(out, &[name, keys.alias(digest).as_bytes()]),
-            Self::Score { index, member, .. } => {
-                resp::write_command(out, &[name, index.as_bytes(), member.as_bytes()]);
+            Self::Score(read) => {
+                resp::write_command(out, &[name, read.index.as_bytes(), read.member.as_bytes()]);
             }
         }
     }
@@ -108,7 +126,7 @@ impl ReadRequest {
                 .map(|values| codec::record(*id, &values).map(ReadValue::TokenRecord)),
             Self::Alias(_) => resp::read_value(input)
                 .map(|stored| stored.map(alias::decode).transpose().map(ReadValue::Alias)),
-            Self::Score { .. } => {
+            Self::Score(_) => {
                 resp::read_value(input).map(|score| Ok(ReadValue::ScoreMs(score.and_then(codec::score_ms))))
             }
         }

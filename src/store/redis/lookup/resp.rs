@@ -42,11 +42,14 @@ pub enum RespReply<T> {
 /// Appends a command to `out`.
 pub fn write_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
     write_length(out, b'*', arguments.len());
-    for argument in arguments {
-        write_length(out, b'$', argument.len());
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
-    }
+    arguments.iter().for_each(|argument| write_bulk(out, argument));
+}
+
+/// Appends a bulk string to `out`.
+pub fn write_bulk(out: &mut Vec<u8>, bulk: &[u8]) {
+    write_length(out, b'$', bulk.len());
+    out.extend_from_slice(bulk);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
@@ -147,13 +150,25 @@ enum Line<'a> {
 
 fn read_line(buffer: &[u8], at: usize) -> Line<'_> {
     let Some((kind, rest)) = buffer.get(at..).and_then(<[u8]>::split_first) else { return Line::Incomplete };
-    match rest.windows(2).position(|pair| pair == b"\r\n") {
-        Some(end) => Line::Complete(*kind, &rest[..end], at + 1 + end + 2),
-        None => Line::Incomplete,
+    let mut from = 0;
+    while let Some(found) = rest[from..].iter().position(|byte| *byte == b'\r') {
+        let end = from + found;
+        match rest.get(end + 1) {
+            Some(b'\n') => return Line::Complete(*kind, &rest[..end], at + 1 + end + 2),
+            Some(_) => from = end + 1,
+            None => break,
+        }
     }
+    Line::Incomplete
 }
 
 fn number(text: &[u8]) -> Option<i64> {
+    // Most numbers are short lengths, and parsing text would cost as much as all the rest.
+    if let 1..=4 = text.len()
+        && text.iter().all(u8::is_ascii_digit)
+    {
+        return Some(text.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -171,6 +186,13 @@ mod tests {
         let mut out = Vec::new();
         write_command(&mut out, &[b"GET", b"0123456789", b""]);
         assert_eq!(out, b"*3\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n$0\r\n\r\n");
+    }
+
+    #[test]
+    fn a_line_ends_with_both_bytes_and_numbers_may_have_a_sign() {
+        assert_eq!(read_text(b"+a\rb\r\r\n"), ParsedReply::Complete(RespReply::Value("a\rb\r".into()), 8));
+        let texts: [&[u8]; 7] = [b"0", b"12", b"9999", b"65536", b"-1", b"", b"1x"];
+        assert_eq!(texts.map(number), [Some(0), Some(12), Some(9999), Some(65536), Some(-1), None, None]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, RedisError, Value};
+use redis::{PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::{Notify, mpsc};
 
 use super::bus_probes::{ArrivedProbes, BusProbes};
@@ -23,6 +23,7 @@ use crate::store::redis::cluster::master::Master;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::replay::heard::heard_ending;
 use crate::store::redis::schema::codec::event as codec;
 
 /// Messages that may wait for the feed. If there are more, the connection is closed and readers get a gap.
@@ -43,6 +44,16 @@ impl RedisStore {
         std::future::pending().await
     }
 
+    /// Remembers the ending that a message tells, if it tells one, and puts the event into the feed.
+    pub fn hear_message(&self, payload: &Value) {
+        if let Some(ending) = heard_ending(payload) {
+            self.replay.hear(ending);
+        }
+        if let Some((user, event)) = codec::message(payload) {
+            self.feed.push(FeedEntry::Event(user, event));
+        }
+    }
+
     /// Receives events over one connection, until it breaks, falls silent, or does not receive everything.
     async fn receive_events(&self, attempt: usize) -> Result<Infallible, String> {
         let masters = self.masters_with_tokens();
@@ -57,11 +68,13 @@ impl RedisStore {
         connection.subscribe(&self.event_channel).await.map_err(described)?;
         // Events published before this are unknown here.
         self.feed.push(FeedEntry::Gap);
+        self.peers.record(self.count_subscribers(&mut connection).await);
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 authority::prove(master, &mut connection, true).await?;
                 self.topology.counters.count_round_trip(ConnectionUse::Events);
+                self.peers.record(self.count_subscribers(&mut connection).await);
                 if let Some(probes) = &mut probes {
                     probes.publish_round(self, master).await?;
                     if probes.has_lost_link(&mut connection).await {
@@ -73,9 +86,7 @@ impl RedisStore {
         };
         let take = async {
             while let Some(payload) = messages.recv().await {
-                if let Some((user, event)) = codec::message(&payload) {
-                    self.feed.push(FeedEntry::Event(user, event));
-                }
+                self.hear_message(&payload);
             }
         };
         let lost = tokio::select! {
@@ -87,6 +98,13 @@ impl RedisStore {
         };
         self.topology.counters.count_reconnect(ConnectionUse::Events);
         lost
+    }
+
+    /// Returns how many connections to this server subscribe to the events, this one included; `None` if it does not tell.
+    async fn count_subscribers(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
+        let counts = cmd("PUBSUB").arg("NUMSUB").arg(&self.event_channel).query_async(connection).await;
+        let (_, count): (String, u64) = counts.ok()?;
+        Some(count)
     }
 
     async fn connect_with_handler(

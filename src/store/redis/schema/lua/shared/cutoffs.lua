@@ -2,7 +2,7 @@
 
 local CUTOFFS = key('m', 'cutoffs')
 
--- Returns the entry of a cut-off, and its packed form; nil if there is none, or nil and an error if it is corrupt.
+-- Returns the entry of a cut-off, and its packed form; nil if it is not set, or nil and an error if it is corrupt.
 local function read_cutoff(name)
   local packed = redis.call('HGET', CUTOFFS, name)
   if not packed then return nil end

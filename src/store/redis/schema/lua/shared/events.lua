@@ -1,13 +1,10 @@
 -- Events of users, and the reply of a script that may emit some. Needs context.lua.
 
--- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers, and Redis's own conversion of
--- an argument takes several times as long.
-local function decimal(number) return string.format('%d', number) end
-
--- The longest user agent in an event: it exists once per event.
+-- The longest stored form of a user agent in an event: it exists once per event. Its text is no shorter
+-- (codec/user_agent.rs), and the codec cuts that at the same length.
 local USER_AGENT_BYTES = 128
 
--- Returns the user agent as events have it, or nil. The codec in Rust cuts it in the same way, at the end of a character.
+-- Returns a user agent's stored form as events have it, cut at the end of a character, or nil.
 local function shortened(user_agent)
   if type(user_agent) ~= 'string' or user_agent == '' then return nil end
   local length = math.min(#user_agent, USER_AGENT_BYTES)
@@ -31,7 +28,7 @@ end
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason. `facts` are the facts of its token, from token_facts.
+-- w the reason; of an ended device key also y its locator, and m the version in which it was deactivated. `facts` are the facts of its token, from token_facts.
 local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
   if facts then
