@@ -1,6 +1,11 @@
-/** Takes the pictures of docs/console.md: every view, wide and narrow, light and dark. Usage: screenshots.js FOLDER */
+/**
+ * Takes the pictures of docs/console.md: every view, wide and narrow, light and dark. Usage: screenshots.js FOLDER.
+ * pngquant, which Debian has, makes them small.
+ */
 
-import { mkdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { openConsole, openSignedIn, startBrowser } from './support/browser.js'
 import { Node, Redis } from './support/programs.js'
 import { seed } from './support/seed.js'
@@ -28,12 +33,22 @@ try {
   await Promise.all([node.stop(), other.stop()])
   await redis.remove()
 }
+const pictures = readdirSync(folder).filter((name) => name.endsWith('.png'))
+execFileSync('pngquant', [
+  '--force',
+  '--ext',
+  '.png',
+  '--speed',
+  '1',
+  '64',
+  ...pictures.map((name) => join(folder, name)),
+])
 
 async function takeAll({ width, colorScheme }, acting) {
   const options = { viewport: { width, height: width > 400 ? 800 : 740 }, colorScheme }
-  const take = async (page, name) => {
+  const take = async (page, name, fullPage = true) => {
     await page.mouse.move(0, 0)
-    await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true })
+    await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage })
   }
   const outside = await openConsole(browser, node, options)
   await outside.getByRole('heading', { name: 'Sign in' }).waitFor()
@@ -44,7 +59,7 @@ async function takeAll({ width, colorScheme }, acting) {
   await makeEvents()
   await page.waitForTimeout(TRAFFIC * 1000)
   await take(page, 'overview')
-  await take(feed, 'events')
+  await take(feed, 'events', false)
   const open = (hash) => page.evaluate((hash) => (location.hash = hash), hash)
   await open('#/lookup')
   await page.getByRole('heading', { name: 'By user' }).waitFor()
@@ -55,7 +70,7 @@ async function takeAll({ width, colorScheme }, acting) {
   await take(page, 'user')
   await page.getByRole('button', { name: `Keep only this token, ${acting.id}` }).click()
   await page.getByRole('dialog').waitFor()
-  await page.screenshot({ path: `${folder}/confirm-${width}-${colorScheme}.png` })
+  await take(page, 'confirm', false)
   await page.getByRole('button', { name: 'Cancel' }).click()
   await open(`#/tokens/${acting.id}`)
   await page.getByText('Absolute end').waitFor()

@@ -102,6 +102,7 @@ test('a device key is deactivated with its tokens, and activated again', async (
   const token = await at.node.call('POST', '/v1/devices/login', login)
   const { page } = await openUser('dora', 0)
   await page.getByRole('button', { name: 'Deactivate the device key Phone' }).click()
+  await page.getByText('1 token that it logged in will be revoked.').waitFor()
   await confirm(page, 'Deactivate 1 device key?', 'Deactivate it')
   await message(page, 'The device key Phone is inactive.')
   assert.deepEqual(await statuses([token]), [401])

@@ -5,7 +5,7 @@
 //! of a server that had been demoted (Redis documentation, "Replication"). This node accepts the data once it has merged
 //! into it what it remembers (`replay`). It uses no connection before it has accepted the data at the other end.
 //!
-//! All connections to the same data share one [`DataIdentity`], so one load tells whether it is still accepted.
+//! All connections to the same data share one `DataIdentity`, so one load tells whether it is still accepted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

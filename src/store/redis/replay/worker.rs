@@ -6,7 +6,7 @@
 //! | being merged into: its connections wait | the merge is done and the data is still the same |
 //! | accepted: it is used | a heartbeat finds other data, or the server is no longer a master |
 //!
-//! Other nodes merge at the same time. For [`REPLAY_SETTLE`] after this node has accepted other data than before, what it does
+//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, what it does
 //! not find may be what another node is about to write: such an answer is an error and no refusal.
 
 use std::collections::HashMap;

@@ -31,9 +31,10 @@ export async function act({ ask, make, done, reload }) {
 /**
  * Counts the live tokens of a listing.
  * @param {string} path
+ * @param {(token: any) => boolean} counts
  */
-export async function countTokens(path) {
+export async function countTokens(path, counts = () => true) {
   let sum = 0
-  for await (const { entries } of pages(path, 'tokens')) sum += entries.length
+  for await (const { entries } of pages(path, 'tokens')) sum += entries.filter(counts).length
   return sum
 }
