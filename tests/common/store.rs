@@ -15,7 +15,7 @@ use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
@@ -270,6 +270,7 @@ async fn open_redis(
         accept_eviction: false,
         takeovers: true,
         replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await

@@ -88,7 +88,7 @@ fn a_replica_is_reported_as_a_fault() {
     assert!(text(&fault["fix"]).contains("master"), "{line}");
 }
 
-/// Replaces the schema version in one step: a node writes its version if there is none.
+/// Replaces the schema version in one step: a node writes its version if it is missing.
 fn put_schema(redis: &RedisServer, command: &[&str]) {
     let script = "redis.call('DEL', KEYS[1]) return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))";
     redis.cli(&[&["EVAL", script, "1", "dw:m:schema"], command].concat());

@@ -60,7 +60,7 @@ impl RedisStore {
         let ScriptCall { script, key, hash_tag, call, args, bytes, priority } = script_call;
         let context = self.script_context(*hash_tag, call);
         let args = [&[&context[..], args], &bytes[..]].concat();
-        self.with_shared_connection(*priority, async |c| script.run(c, &[key], &args).await).await
+        self.send_script(call, *priority, (script, key), &args).await
     }
 
     /// Returns the first argument of the other scripts.

@@ -2,6 +2,7 @@
 
 use redis::{FromRedisValue, Value};
 
+use super::stale_entries::StaleEntry;
 use super::tokens::RotateArgs;
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
@@ -83,12 +84,14 @@ impl RedisStore {
         // Also after an error: the change may have been made.
         self.node_cache.invalidate([&id]);
         let answer = answer?;
-        let [fields, last_access] = answer.as_slice() else { return Ok(None) };
+        let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
         match change.revoke {
             Some(reason) => {
                 self.changes.revoked.add(reason, 1);
                 self.remember_revoked([&id], reason, call.now_ms);
+                let stale = StaleEntry::of_revoked(id, related);
+                self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
             }
             None => self.remember_token(id, fields, last_access),
         }
@@ -118,6 +121,6 @@ impl RedisStore {
             self.limits.revoked_retention_ms.to_string(),
         ];
         let args: Vec<&[u8]> = common.iter().map(String::as_bytes).chain(own.iter().copied()).collect();
-        self.with_shared_connection(priority, async |c| script.run(c, &[&key], &args).await).await
+        self.send_script(call, priority, (script, &key), &args).await
     }
 }

@@ -6,7 +6,7 @@
 //! | being merged into: its connections wait | the merge is done and the data is still the same |
 //! | accepted: it is used | a heartbeat finds other data, or the server is no longer a master |
 //!
-//! Other nodes merge at the same time. For [`SETTLE`] after this node has accepted other data than before, what it does
+//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, what it does
 //! not find may be what another node is about to write: such an answer is an error and no refusal.
 
 use std::collections::HashMap;
@@ -27,14 +27,15 @@ use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 
-/// How long other nodes may take to merge after this node has accepted other data than before (`REPLAY_SETTLE`).
-pub(crate) const SETTLE: Duration = Duration::from_secs(3);
+/// How long other nodes may take to merge after this node has accepted other data than before.
+pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The pause between two looks at the data of a master, if no tracking connection looks at it.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// A master's data into which this node has merged.
+/// A master's data that this node may accept.
 struct MergedData {
     identity: Arc<DataIdentity>,
+    /// The slots into which this node has merged.
     slots: SlotSet,
     merged: Merged,
 }
@@ -88,7 +89,7 @@ impl RedisStore {
         let settles = is_change && self.replay.is_on() && self.may_others_remember();
         if settles {
             // Before the first answer.
-            master.data.settle_until(self.node_cache.clock.boottime_ms() + SETTLE.as_millis() as u64);
+            master.data.settle_until(self.node_cache.clock.boottime_ms() + REPLAY_SETTLE.as_millis() as u64);
         }
         attempt.accept(&data.identity, data.slots.clone());
         self.replay.note_merge(data.merged.counts, took_ms);
@@ -166,29 +167,33 @@ impl RedisStore {
                 let gained = master.data.unmerged(&map.slots_of(master))?;
                 (!gained.is_empty()).then_some((master, gained))
             });
-            join_all(gained.map(async |(master, gained)| {
-                let merge = async {
-                    let mut merged = Merged::default();
-                    if !self.replay.is_empty() {
-                        let address = &master.address;
-                        let mut connection =
-                            self.topology.connector.connect(address).await.map_err(described)?;
-                        authority::prove(master, &mut connection, true).await?;
-                        merged = self.merge_slots(&mut connection, &gained).await?;
-                    }
-                    master.data.add_merged(&gained);
-                    self.remove_entries_made_stale(&merged, self.node_cache.clock.now_ms()).await;
-                    Ok::<_, String>(())
-                };
-                if let Err(reason) = merge.await {
-                    tracing::debug!(reason, master = %master.address, "gained slots not merged into");
-                    // The data is merged into as a whole when it is accepted again.
-                    master.data.renounce();
-                }
-            }))
-            .await;
+            join_all(gained.map(|(master, gained)| self.merge_gained(master, gained))).await;
         }
         std::future::pending().await
+    }
+
+    /// Merges what is remembered of slots that a master has gained.
+    async fn merge_gained(&self, master: &Arc<Master>, gained: SlotSet) {
+        let merge = async {
+            let mut connection = self.topology.connector.connect(&master.address).await.map_err(described)?;
+            authority::prove(master, &mut connection, true).await?;
+            self.merge_slots(&mut connection, &gained).await
+        };
+        let merged = match self.replay.is_empty() {
+            true => Ok(Merged::default()),
+            false => merge.await,
+        };
+        match merged {
+            Ok(merged) => {
+                master.data.add_merged(&gained);
+                self.remove_entries_made_stale(&merged, self.node_cache.clock.now_ms()).await;
+            }
+            Err(reason) => {
+                tracing::debug!(reason, master = %master.address, "gained slots not merged into");
+                // The data is merged into as a whole when it is accepted again.
+                master.data.renounce();
+            }
+        }
     }
 
     /// Looks at the data of each master, as heartbeats do, if there are none.

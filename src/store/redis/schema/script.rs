@@ -19,7 +19,7 @@ impl Script {
     }
 
     /// Whether it changes nothing, so that it may be run twice.
-    fn only_reads(&self) -> bool {
+    pub(crate) fn only_reads(&self) -> bool {
         self.text.starts_with(NO_WRITES)
     }
 
