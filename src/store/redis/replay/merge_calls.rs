@@ -416,7 +416,7 @@ impl RedisStore {
 
     fn takeover_entry_call<'a>(
         &'a self,
-        RememberedTakeover { new, .. }: &RememberedTakeover,
+        RememberedTakeover { new, created_at_ms, .. }: &RememberedTakeover,
         kept_until_ms: u64,
         times: MergeTimes,
     ) -> TaggedCall<'a> {
@@ -426,12 +426,14 @@ impl RedisStore {
             member: String,
             kept_until_ms: u64,
             max: usize,
+            started_at_ms: u64,
         }
         let args = Args {
             user: &new.user,
             member: takeover_codec::reverse_index_member(new.token, new.id),
             kept_until_ms,
             max: MAX_TAKEOVERS_PER_USER,
+            started_at_ms: *created_at_ms,
         };
         let tag = HashTag::of_user(&new.user);
         let at = (self.keys.taken_over(&new.user), tag);

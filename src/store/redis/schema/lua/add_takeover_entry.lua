@@ -5,7 +5,9 @@
 --          member         the token's id and the takeover's locator
 --          kept_until_ms  until when the takeover is kept at most
 --          max            the most entries of a user; those that are kept the shortest go
+--          started_at_ms  in a merge, when the takeover began: a user who was erased since gets no entry
 -- Returns 0.
+if a.started_at_ms and a.started_at_ms <= (tonumber(redis.call('HGET', key('y', a.user), 'e')) or 0) then return 0 end
 redis.call('ZADD', key('v', a.user), a.kept_until_ms, a.member)
 prune_entries('v', a.user)
 redis.call('ZREMRANGEBYRANK', key('v', a.user), 0, -1 - a.max)

@@ -15,7 +15,10 @@ local index, map, acting = key('u', a.user), key('k', a.user), key('a', a.user)
 local locators = redis.call('ZRANGEBYSCORE', index, 0, '+inf')
 local devices = redis.call('HGETALL', map)
 local histories = redis.call('ZRANGE', acting, 0, -1)
+local is_first = erased_until_ms(a.user) < a.at_ms
 leave_user_trace(a.user, 'e', a.at_ms)
+-- Once: another node may have merged a later takeover of the user by then.
+if is_first then redis.call('UNLINK', key('v', a.user)) end
 local erased, is_all = 0, true
 
 -- Returns the version of a token or device key: an imported one was created elsewhere.
@@ -63,7 +66,7 @@ for _, locator in ipairs(histories) do
   end
 end
 if is_all and erased < STEP_ITEMS then
-  redis.call('UNLINK', index, map, acting, key('v', a.user), key('e', a.user))
+  redis.call('UNLINK', index, map, acting, key('e', a.user))
 else
   prune_and_fit_ttl(a.user)
   fit_entries_ttl('a', a.user)
