@@ -52,6 +52,11 @@ mod clients {
     mod python;
 }
 
+/// The console in Chromium.
+mod console {
+    mod browser;
+}
+
 /// The examples in the documents.
 mod documents {
     mod sessions;

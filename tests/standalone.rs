@@ -30,6 +30,10 @@ mod admin_plane {
     mod tokens;
 }
 
+mod console {
+    mod serving;
+}
+
 mod documents {
     mod limits;
     mod peer_behaviours;

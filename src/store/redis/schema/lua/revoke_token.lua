@@ -1,16 +1,16 @@
--- Revokes a live token without takeover and related objects, as nearly all are; change_token.lua is for the others.
+-- Revokes a live token without a takeover, as nearly all are; change_token.lua is for the others.
 -- Why a script: only a live token may be revoked, and its index entry changes with it.
 -- KEYS, ARGV[1…9]  see shared/short_context.lua
 -- ARGV[10]  locator
 -- ARGV[11]  actor
 -- ARGV[12]  reason
--- Returns {all fields, score of the last access} of the revoked token; {} if it is another token, or corrupt: then nothing was
--- done.
+-- Returns {all fields, score of the last access, fields r and q} of the revoked token, whose entries of its related objects are
+-- stale; {} if it is another token, or corrupt: then nothing was done.
 local ACTIVE, LOCKED, REVOKED_SCORE = 1, 32, 2 ^ 50
 local locator = ARGV[10]
 local t = redis.call('HMGET', token, 'u', 'f', 'x', 's', 'i', 'z', 't', 'r', 'q')
 local user, flags, expires_at_ms = t[1], tonumber(t[2]), tonumber(t[3])
-if not user or not flags or not expires_at_ms or t[7] or t[8] or t[9] then return {} end
+if not user or not flags or not expires_at_ms or t[7] then return {} end
 if bit.band(flags, ACTIVE) == 0 or expires_at_ms <= now_ms then return {} end
 local is_whole, terms = pcall(cmsgpack.unpack, t[5])
 if not is_whole or type(terms) ~= 'table' then return {} end
@@ -38,4 +38,4 @@ local event = cmsgpack.pack({
   i = cold[1], g = agent, s = t[4] or nil, b = terms[3],
 })
 -- EVENT: scripts.rs replaces this mark with shared/short_event.lua.
-return { redis.call('HGETALL', token), accessed }
+return { redis.call('HGETALL', token), accessed, t[8], t[9] }
