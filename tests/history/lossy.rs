@@ -68,10 +68,13 @@ impl Lossy {
     pub fn world(self) -> World {
         let start = || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
         match self {
-            Self::Failover | Self::FailoverAndNode | Self::MemoryFull => {
-                World::start_replicated(vec![start(), start()])
+            Self::Failover | Self::FailoverAndNode => World::start_replicated(vec![start(), start()], &[]),
+            Self::MemoryFull => {
+                // So that nothing is forgotten by its age.
+                let window = [("DOORWARD_REPLAY_WINDOW".to_owned(), "10m".to_owned())];
+                World::start_replicated(vec![start(), start()], &window)
             }
-            Self::FailoverTwice => World::start_replicated(vec![start(), start(), start()]),
+            Self::FailoverTwice => World::start_replicated(vec![start(), start(), start()], &[]),
             Self::ClusterFailover | Self::ClusterFailoverAndNode => {
                 World::start_restartable_on_cluster(RedisCluster::with(3, true, &PATIENT))
             }

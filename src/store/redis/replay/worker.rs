@@ -6,7 +6,7 @@
 //! | being merged into: its connections wait | the merge is done and the data is still the same |
 //! | accepted: it is used | a heartbeat finds other data, or the server is no longer a master |
 //!
-//! Other nodes merge at the same time. For `SETTLE` after this node has accepted other data than before, what it does
+//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, what it does
 //! not find may be what another node is about to write: such an answer is an error and no refusal.
 
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::merge::{MergeCounts, Merged};
+use super::merge::Merged;
+use super::merge_counts::MergeCounts;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
@@ -26,8 +27,8 @@ use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 
-/// How long other nodes may take to merge after this node has accepted other data than before (`REPLAY_SETTLE`).
-pub(crate) const SETTLE: Duration = Duration::from_secs(3);
+/// How long other nodes may take to merge after this node has accepted other data than before.
+pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The pause between two looks at the data of a master, if no tracking connection looks at it.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -88,9 +89,10 @@ impl RedisStore {
         let settles = is_change && self.replay.is_on() && self.may_others_remember();
         if settles {
             // Before the first answer.
-            master.data.settle_until(self.node_cache.clock.boottime_ms() + SETTLE.as_millis() as u64);
+            master.data.settle_until(self.node_cache.clock.boottime_ms() + REPLAY_SETTLE.as_millis() as u64);
         }
         attempt.accept(&data.identity, data.slots.clone());
+        self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
             let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
             let master = &master.address;
