@@ -17,17 +17,14 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::internals::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
-};
+use doorward::internals::model::token::{Texts, TokenDetails};
 use doorward::internals::server;
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
-use doorward::internals::token_string::verified_mark::VerifiedMark;
 use doorward::internals::token_string::{Minted, TokenKeys, TokenKind, mint, parse};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Token, TokenRecord, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -88,26 +85,8 @@ fn token_strings(c: &mut Criterion) {
 fn record(n: usize, keys: &TokenKeys, now_ms: u64) -> Token {
     let user = format!("user-{n}");
     let minted = mint_for(&user, keys);
-    let record = TokenRecord {
-        id: minted.id,
-        secret_hash: minted.hash,
-        texts: Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None),
-        takeover: None,
-        previous: PreviousSecrets::default(),
-        refused: RefusedMarks::default(),
-        is_active: true,
-        bars: Bars::NONE,
-        allowed_cookie: true,
-        allowed_header: true,
-        expires_at_ms: now_ms + HOUR_MS,
-        idle_ms: HOUR_MS,
-        ends_at_ms: now_ms + 24 * HOUR_MS,
-        created_at_ms: now_ms,
-        accesses: AccessMark::default(),
-        verified: VerifiedMark::default(),
-        details: Cached::default(),
-        json: Cached::default(),
-    };
+    let texts = Texts::new(&user, Some("web"), Some("django.contrib.auth.backends.ModelBackend"), None);
+    let record = TokenRecord::issued(minted.id, minted.hash, texts, now_ms, HOUR_MS, now_ms + 24 * HOUR_MS);
     Token {
         record: Arc::new(record),
         details: Arc::new(TokenDetails {
@@ -137,9 +116,11 @@ fn look_ups(c: &mut Criterion) {
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1000 },
         accept_eviction: false,
         takeovers: true,
+        replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
-    let redis = Store::Redis(Arc::new(RedisStore::new(options, limits, Clock::system())));
+    let redis = Store::Redis(RedisStore::new(options, limits, Clock::system()));
     let runtime = runtime();
     runtime.block_on(redis.probe()).unwrap();
     let mut group = c.benchmark_group("look-up");

@@ -98,7 +98,7 @@ impl FromRequestParts<Arc<Site>> for User {
     }
 }
 
-/// The user of a request, or nobody.
+/// The user of a request, if it has one.
 struct Visitor(Option<Identity>);
 
 impl FromRequestParts<Arc<Site>> for Visitor {

@@ -9,12 +9,10 @@
 
 use std::sync::Arc;
 
-use doorward::internals::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, TokenDetails,
-};
+use doorward::internals::model::token::{RelatedObject, Texts, TokenDetails};
 use doorward::internals::store::redis::schema::codec::token::record::fields_of;
 use doorward::internals::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
-use doorward::internals::token_string::{self, TokenKeys, TokenKind, VerifiedMark};
+use doorward::internals::token_string::{self, TokenKeys, TokenKind};
 use doorward::{Clock, Entropy, Token, TokenRecord};
 use redis::{Commands as _, Connection, Pipeline};
 use serde::Serialize;
@@ -95,26 +93,9 @@ impl Filling {
             content_type: "measurement".into(),
             object_id: (number / 10 / TOKENS_PER_OBJECT).to_string(),
         });
-        let record = TokenRecord {
-            id: minted.id,
-            secret_hash: minted.hash,
-            texts: Texts::new(user, None, None, None),
-            takeover: None,
-            previous: PreviousSecrets::default(),
-            refused: RefusedMarks::default(),
-            is_active: true,
-            bars: Bars::NONE,
-            allowed_cookie: true,
-            allowed_header: true,
-            expires_at_ms: created_at_ms + IDLE_MS,
-            idle_ms: IDLE_MS,
-            created_at_ms,
-            ends_at_ms: created_at_ms + LIFETIME_MS,
-            accesses: AccessMark::default(),
-            verified: VerifiedMark::default(),
-            details: Cached::default(),
-            json: Cached::default(),
-        };
+        let texts = Texts::new(user, None, None, None);
+        let ends_at_ms = created_at_ms + LIFETIME_MS;
+        let record = TokenRecord::issued(minted.id, minted.hash, texts, created_at_ms, IDLE_MS, ends_at_ms);
         let details = TokenDetails {
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
             ip: [203, 0, 113, 7].into(),

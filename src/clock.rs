@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use rustix::time::ClockId;
+
 /// A wall clock, and a monotonic clock that keeps counting while the machine is suspended.
 ///
 /// Cheap to clone; all clones share one state. Nodes on different stores need separate clocks.
@@ -120,6 +122,14 @@ impl Clock {
         }
     }
 
+    /// Returns CLOCK_MONOTONIC in microseconds, by which systemd orders events. It stands while the machine is suspended.
+    pub fn monotonic_us(&self) -> u64 {
+        match &*self.0 {
+            TimeSource::System { .. } => nanoseconds(ClockId::Monotonic) / 1000,
+            TimeSource::Manual { now_ms } => now_ms.load(Ordering::SeqCst).saturating_mul(1000),
+        }
+    }
+
     /// Returns the nanoseconds since a reading.
     pub fn elapsed_ns(&self, since: ClockReading) -> u64 {
         self.boottime_ns().saturating_sub(since.boottime_ns)
@@ -173,11 +183,15 @@ fn system_wall_us() -> i64 {
 
 fn system_boottime_ns() -> u64 {
     #[cfg(target_os = "linux")]
-    const ID: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+    const ID: ClockId = ClockId::Boottime;
     // On macOS the monotonic clock counts through sleep.
     #[cfg(not(target_os = "linux"))]
-    const ID: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
-    let t = rustix::time::clock_gettime(ID);
+    const ID: ClockId = ClockId::Monotonic;
+    nanoseconds(ID)
+}
+
+fn nanoseconds(id: ClockId) -> u64 {
+    let t = rustix::time::clock_gettime(id);
     u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0)
 }
 

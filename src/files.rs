@@ -17,8 +17,21 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub struct FileError {
     /// The setting that names the file.
     pub setting: &'static str,
-    /// What is wrong with the file. Never repeats its content.
+    /// The problem of the file. Never repeats its content.
     pub problem: String,
+}
+
+/// Opens a file. If it may not be read, the error names the user of this process: in a container, it is seldom the user who
+/// wrote the file.
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+            let problem = format!("user {user} with group {group} may not read it: {error}");
+            io::Error::new(io::ErrorKind::PermissionDenied, problem)
+        }
+        _ => error,
+    })
 }
 
 /// Reads a file of at most [`MAX_FILE_BYTES`].
@@ -27,7 +40,7 @@ pub struct FileError {
 /// If the file cannot be read or is larger.
 pub fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
+    open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!("it is larger than {MAX_FILE_BYTES} bytes")));
     }

@@ -9,15 +9,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use doorward::internals::config;
-use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::Actor;
-use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::token::RelatedObject;
 use doorward::internals::node::metrics::{Metrics, TextFormat};
-use doorward::internals::service::NewDevice;
 use doorward::{
-    Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
-    Validator,
+    Access, Actor, Clock, Config, DeviceChange, Entropy, NewDevice, NewToken, Node, RelatedObject,
+    RevokeReason, ServiceError, StoreError, TokenChange, Transport, Validator,
 };
 
 use crate::common::process::wait_for;
@@ -191,7 +186,7 @@ async fn a_node_with_its_own_token_keys_is_unready_on_another_schema() {
     let config = settings(&[("DOORWARD_REDIS_URL", &redis.url()), ("DOORWARD_TOKEN_KEYS", keys)]);
     let node = Node::start(&config).await.unwrap();
     assert!(!node.readiness().is_ready());
-    redis.cli(&["SET", "dw:m:schema", "5"]);
+    redis.cli(&["SET", "dw:m:schema", "6"]);
     eventually("ready", async || node.readiness().is_ready().then_some(())).await;
     redis.cli(&["SET", "dw:m:schema", "0"]);
     eventually("not ready", async || (!node.readiness().is_ready()).then_some(())).await;
@@ -233,15 +228,19 @@ async fn a_takeover_is_seen_as_both_users() {
     node.stop().await;
 }
 
+/// Returns the field that an error names.
+fn field(error: ServiceError) -> &'static str {
+    match error {
+        ServiceError::Invalid { field, .. } => field,
+        other => panic!("{other}"),
+    }
+}
+
 /// The service refuses what the HTTP plane refuses: nothing is truncated silently, and nothing overflows.
 #[tokio::test]
 async fn the_service_enforces_the_field_rules() {
     let node = Node::start(&settings(&[])).await.unwrap();
     let service = node.service();
-    let field = |error: ServiceError| match error {
-        ServiceError::Invalid { field, .. } => field,
-        other => panic!("{other}"),
-    };
     let object = |content_type: &str, object_id: &str| RelatedObject {
         content_type: content_type.into(),
         object_id: object_id.into(),
@@ -269,7 +268,21 @@ async fn the_service_enforces_the_field_rules() {
     let token = service.issue(agent, Actor::Doorward).await.unwrap().token;
     assert_eq!(token.details.user_agent, format!("a b{}", "c".repeat(253)));
     let id = token.record.id;
+    let slug = TokenChange { auth_slug: Some(Some(String::new())), ..TokenChange::default() };
+    assert_eq!(field(service.change(id, &slug, Actor::Doorward).await.unwrap_err()), "auth_slug");
+    let related = service.relate(id, &object(".", "a"), Actor::Doorward).await.unwrap_err();
+    assert_eq!(field(related), "content_type");
+    for (user, age_ms, name) in [("..", None, "user"), ("bob", Some(u64::MAX), "age_ms")] {
+        let started = service.start_takeover(id, user.into(), None, age_ms, Actor::Doorward).await;
+        assert_eq!(field(started.unwrap_err()), name);
+    }
+    node.stop().await;
+}
 
+#[tokio::test]
+async fn the_service_enforces_the_field_rules_of_device_keys() {
+    let node = Node::start(&settings(&[])).await.unwrap();
+    let service = node.service();
     let device = |uuid: &str| NewDevice {
         user: "alice".into(),
         uuid: uuid.into(),
@@ -287,15 +300,6 @@ async fn the_service_enforces_the_field_rules() {
         "name"
     );
     service.remove_device("alice", uuid, Actor::Doorward).await.unwrap();
-
-    let slug = TokenChange { auth_slug: Some(Some(String::new())), ..TokenChange::default() };
-    assert_eq!(field(service.change(id, &slug, Actor::Doorward).await.unwrap_err()), "auth_slug");
-    let related = service.relate(id, &object(".", "a"), Actor::Doorward).await.unwrap_err();
-    assert_eq!(field(related), "content_type");
-    for (user, age_ms, name) in [("..", None, "user"), ("bob", Some(u64::MAX), "age_ms")] {
-        let started = service.start_takeover(id, user.into(), None, age_ms, Actor::Doorward).await;
-        assert_eq!(field(started.unwrap_err()), name);
-    }
     node.stop().await;
 }
 

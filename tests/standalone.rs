@@ -30,6 +30,10 @@ mod admin_plane {
     mod tokens;
 }
 
+mod console {
+    mod serving;
+}
+
 mod documents {
     mod limits;
     mod peer_behaviours;
@@ -58,6 +62,11 @@ mod metrics {
     mod listener;
 }
 
+mod packaging {
+    mod build_context;
+    mod unit;
+}
+
 mod process {
     mod cli;
     mod client {
@@ -73,6 +82,7 @@ mod process {
     }
     mod dependencies;
     mod outcome;
+    mod service_manager;
     mod snapshots;
 }
 

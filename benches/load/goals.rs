@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use doorward::Clock;
 
+use crate::changes::{Changes, Cost};
 use crate::first_auth::FirstAuth;
+use crate::kept::Kept;
 use crate::measure::{Pairs, Run};
 use crate::million::{Growth, Stage};
 use crate::publish::ratio;
@@ -13,11 +15,11 @@ use crate::redis_server::{RedisServer, look_ups};
 use crate::revocation::{CHECKS_PER_SECOND, Revocation};
 use crate::scenarios::Scenario;
 use crate::stats::{median, percentile};
-use crate::{Result, first_auth, in_process, million, publish, revocation};
+use crate::{Result, changes, first_auth, in_process, kept, million, publish, revocation};
 
 const HEADER: &str = "| what | goal | measured | reached |\n|---|---|---|---|";
 /// The names of the lines on the command line, in the order of the table. Lines of one measurement share a name.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     "auth-redis-cached",
     "cached-by-epoll",
     "auth-redis",
@@ -28,6 +30,8 @@ pub const NAMES: [&str; 10] = [
     "in-process",
     "million",
     "revocation",
+    "changes",
+    "kept",
 ];
 
 /// Growth compares at four stages, each with this fraction of the pairs.
@@ -104,6 +108,8 @@ impl Plan<'_> {
                 lines_growth(&growth);
             }
             "revocation" => line_revocation(&revocation::measure(self.server)?),
+            "changes" => lines_changes(&changes::measure(self.server)?),
+            "kept" => line_kept(&kept::measure(self.server)?),
             _ => return Err(format!("no line of the table: {name}").into()),
         }
         Ok(())
@@ -159,6 +165,40 @@ fn line_revocation(revocation: &Revocation) {
     let is_loaded = *checks_per_second >= 0.99 * f64::from(CHECKS_PER_SECOND);
     let what = "a revocation on one node is seen on another, while both serve 10,000 checks/s";
     line(what, "p50 under 1 ms, p99 under 5 ms", &measured, is_loaded && p50 < 1.0 && p99 < 5.0);
+}
+
+/// An issue by itself, what each further node adds, and the other changes by an issue.
+fn lines_changes(measured: &Changes) {
+    let Some(issue) = measured.compared_issue() else { return };
+    let shown = |cost: &Cost| format!("{:.1} µs; Redis {:.1} µs", cost.node_us, cost.redis_us);
+    let what = "CPU of a login, two nodes on Redis: the node; Redis";
+    line(what, "at most 40 µs; 45 µs", &shown(&issue), issue.node_us <= 40.0 && issue.redis_us <= 45.0);
+    if let ([(least, one), ..], [.., (most, all)]) = (&measured.issues[..], &measured.issues[..]) {
+        let each = (all.redis_us - one.redis_us) / (most - least) as f64;
+        let of_each: Vec<_> =
+            measured.issues.iter().map(|(nodes, cost)| format!("{nodes}: {:.1} µs", cost.redis_us)).collect();
+        let measured = format!("{each:.1} µs ({})", of_each.join(", "));
+        line("Redis CPU of a login, for each further node", "at most 3 µs", &measured, each <= 3.0);
+        let measured = format!("{:.1} µs", all.other_us);
+        line("CPU of each other node for a login", "at most 3 µs", &measured, all.other_us <= 3.0);
+    }
+    for (what, cost) in [("revoking a token", measured.revoke), ("rotating a token", measured.rotate)] {
+        let by = [cost.node_us / issue.node_us, cost.redis_us / issue.redis_us];
+        let measured = format!("{:.2}; {:.2} ({})", by[0], by[1], shown(&cost));
+        line(
+            &format!("CPU of {what} by a login: the node; Redis"),
+            "at most 1.3",
+            &measured,
+            by[0].max(by[1]) <= 1.3,
+        );
+    }
+}
+
+fn line_kept(measured: &Kept) {
+    let kib = |bytes: f64| bytes / 1024.0;
+    let shown = format!("{:.1} KiB; bare hyper {:.1} KiB", kib(measured.doorward), kib(measured.hyper));
+    let what = "memory of a kept connection after one request";
+    line(what, "at most 5 KiB", &shown, kib(measured.doorward) <= 5.0);
 }
 
 fn line_first_auth(measured: &[FirstAuth]) {

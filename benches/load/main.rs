@@ -7,12 +7,14 @@
 //! ```
 
 mod baseline;
+mod changes;
 mod client;
 mod epoll;
 mod first_auth;
 mod generator;
 mod goals;
 mod in_process;
+mod kept;
 mod measure;
 mod million;
 mod minimal_login;

@@ -119,11 +119,17 @@ async fn log_in(
         .ignore()
         .exec_async(&mut redis)
         .await?;
-    Ok(json!({
+    Ok(token_object(&body, &locator, &secret, now_ms))
+}
+
+/// Returns the answer of Doorward for the same login.
+fn token_object(login: &Value, locator: &str, secret: &[u8], now_ms: u64) -> Value {
+    json!({
         "token": format!("dw_{locator}{}", URL_SAFE_NO_PAD.encode(secret)),
-        "id": locator, "user": user, "created_at": now_ms, "last_access": now_ms, "expires_at": expires_at_ms,
-        "ends_at": ends_at_ms, "is_active": true, "user_agent": field("user_agent"), "expiration": true,
-        "ip": field("ip"), "auth_slug": field("auth_slug"), "backend": field("backend"), "allowed_cookie": true,
-        "allowed_header": true, "related_objects": [], "takeover": null, "device": null, "scopes": [],
-    }))
+        "id": locator, "user": login["user"], "created_at": now_ms, "last_access": now_ms,
+        "expires_at": now_ms + IDLE_MS, "ends_at": now_ms + LIFETIME_MS, "is_active": true,
+        "user_agent": login["user_agent"], "expiration": true, "ip": login["ip"], "auth_slug": login["auth_slug"],
+        "backend": login["backend"], "allowed_cookie": true, "allowed_header": true, "related_objects": [],
+        "takeover": null, "device": null, "scopes": [],
+    })
 }

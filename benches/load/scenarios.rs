@@ -52,7 +52,7 @@ enum Reference {
     BareHyper,
     /// Bare hyper under the same load, always 200 with two headers.
     BareHyperTwoHeaders,
-    /// The same Doorward with one `GET /auth` at a time on each connection.
+    /// Doorward with one `GET /auth` at a time on each connection.
     PlainAuth,
     /// An epoll loop that parses nothing, under the same load, with the same bytes as Doorward.
     Epoll,

@@ -72,8 +72,23 @@ impl Doorward {
     /// Issues `count` tokens, each for its own user.
     pub fn issue_tokens(&self, count: usize) -> Result<Vec<String>> {
         let request = |n: usize| login(n, ADMIN_KEY);
+        let over = (CONNECTIONS, TOGETHER);
+        self.issue_with(over, count, request)
+    }
+
+    /// Issues `count` tokens, each for its own user, one at a time on each of so many connections.
+    pub fn issue_over(&self, connections: usize, count: usize) -> Result<Vec<String>> {
+        self.issue_with((connections, 1), count, |n| login(n, ADMIN_KEY))
+    }
+
+    fn issue_with(
+        &self,
+        over: (usize, usize),
+        count: usize,
+        request: impl Fn(usize) -> Vec<u8>,
+    ) -> Result<Vec<String>> {
         let tokens = RefCell::new(Vec::with_capacity(count));
-        exchange_all(self.admin_address, count, request, |status, body| {
+        exchange_all(self.admin_address, over, count, request, |status, body| {
             if status != 201 {
                 return Err(format!("POST /v1/tokens answered {status}: {}", body.escape_ascii()).into());
             }
@@ -91,9 +106,42 @@ impl Doorward {
             write_get("/auth", &tokens[n], &mut request);
             request
         };
-        exchange_all(self.address, tokens.len(), request, |status, _| match status {
+        exchange_all(self.address, (CONNECTIONS, TOGETHER), tokens.len(), request, |status, _| match status {
             200 => Ok(()),
             _ => Err(format!("GET /auth answered {status} for a token just issued").into()),
+        })
+    }
+
+    /// Revokes these tokens, one at a time on each of so many connections.
+    pub fn revoke_over(&self, connections: usize, tokens: &[String]) -> Result<()> {
+        self.change_over(connections, tokens, ("DELETE", "", 204))
+    }
+
+    /// Rotates these tokens, one at a time on each of so many connections.
+    pub fn rotate_over(&self, connections: usize, tokens: &[String]) -> Result<()> {
+        self.change_over(connections, tokens, ("POST", "/rotate", 200))
+    }
+
+    fn change_over(
+        &self,
+        connections: usize,
+        tokens: &[String],
+        (method, path, expected): (&str, &str, u16),
+    ) -> Result<()> {
+        let request = |n: usize| {
+            // A token string starts with its prefix and its id.
+            let id = &tokens[n][3..19];
+            format!(
+                "{method} /v1/tokens/{id}{path} HTTP/1.1\r\nHost: doorward.test\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\
+                 Content-Length: 0\r\n\r\n"
+            )
+            .into_bytes()
+        };
+        exchange_all(self.admin_address, (connections, 1), tokens.len(), request, |status, _| {
+            if status == expected {
+                return Ok(());
+            }
+            Err(format!("{method} of a token answered {status}").into())
         })
     }
 }
@@ -101,19 +149,20 @@ impl Doorward {
 /// Sends `count` pipelined requests over a few connections and passes each answer's status and body to `take`.
 fn exchange_all(
     address: SocketAddr,
+    (connections, together): (usize, usize),
     count: usize,
     request: impl Fn(usize) -> Vec<u8>,
     take: impl Fn(u16, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let (request, take) = (&request, &take);
     crate::current_thread_runtime()?.block_on(async move {
-        let walks = (0..CONNECTIONS).map(|connection| async move {
-            let first = connection * TOGETHER;
+        let walks = (0..connections).map(|connection| async move {
+            let first = connection * together;
             let mut connection = Connection::open(address).await?;
-            for from in (first..count).step_by(CONNECTIONS * TOGETHER) {
-                let together = from..count.min(from + TOGETHER);
-                connection.send(&together.clone().flat_map(request).collect::<Vec<u8>>()).await?;
-                for _ in together {
+            for from in (first..count).step_by(connections * together) {
+                let batch = from..count.min(from + together);
+                connection.send(&batch.clone().flat_map(request).collect::<Vec<u8>>()).await?;
+                for _ in batch {
                     let status = connection.receive().await?.ok_or("the server closed a connection")?;
                     take(status, connection.body())?;
                 }

@@ -1,5 +1,5 @@
-//! The extractor of credentials reads the same from hyper's headers as from those of the fast path, under any settings,
-//! and agrees with a second reading of the rules.
+//! The extractor of credentials reads the same from hyper's headers as from the fast path's, under any settings, and
+//! agrees with a second reading of the rules.
 
 use std::ffi::OsString;
 use std::io;

@@ -21,14 +21,6 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn form(scheme: Scheme) -> ForeignForm {
-    ForeignForm {
-        name: scheme.name().into(),
-        scheme,
-        header_schemes: Vec::new(),
-        cookies: Vec::new(),
-        shape: scheme.default_shape(),
-        secret_file: None,
-        secrets: vec![SecretString::new(SECRET), SecretString::new("other")],
-        until_ms: None,
-    }
+    let secrets = vec![SecretString::new(SECRET), SecretString::new("other")];
+    ForeignForm { secrets, ..ForeignForm::new(scheme.name(), scheme) }
 }

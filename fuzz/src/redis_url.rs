@@ -21,7 +21,7 @@ pub fn check(bytes: &[u8]) {
         *password = SecretString::new("***");
     }
     assert_eq!(RedisUrl::parse(&shown).as_ref(), Ok(&expected), "{shown}");
-    // The crate's parser drops control characters and outer spaces, also those of a password.
+    // The crate's parser drops control characters and outer spaces, also in a password.
     let is_clean = !text.contains(char::is_control) && text.trim() == text;
     if let (RedisDeployment::Standalone { server, tls }, true) = (&url.deployment, is_clean)
         && let Ok(info) = text.into_connection_info()

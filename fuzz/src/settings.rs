@@ -54,7 +54,7 @@ fn load(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Op
     }
 }
 
-/// Whether a report holds every value: no secret is left out, and all escapes of its quotes are those of TOML.
+/// Whether a report holds every value: no secret is left out, and quotes are escaped as in TOML.
 fn is_complete(report: &str) -> bool {
     !report.contains("***") && !report.contains("\\u{")
 }

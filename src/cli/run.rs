@@ -36,9 +36,19 @@ fn with_settings(verb: ServerVerb, loaded: Loaded, sources: Sources) -> ExitCode
     match verb {
         ServerVerb::Serve => serve(loaded.config, sources),
         ServerVerb::CheckConfig => check_config(&loaded),
-        ServerVerb::Healthcheck => healthcheck(&loaded.config),
+        ServerVerb::Healthcheck { pid } => {
+            healthcheck(&pid.and_then(settings_of_process).unwrap_or(loaded).config)
+        }
         ServerVerb::Doctor { json } => doctor(&loaded, json),
         ServerVerb::Verify(args) => verify(&loaded.config, &args),
+    }
+}
+
+/// Returns the settings with which a process serves, or `None` if it is not a server whose settings can be read.
+fn settings_of_process(pid: u32) -> Option<Loaded> {
+    match Sources::of_process(pid).ok()?.read() {
+        Ok(Invocation::Server(ServerVerb::Serve, loaded)) => Some(*loaded),
+        _ => None,
     }
 }
 

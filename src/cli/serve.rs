@@ -13,6 +13,7 @@ use super::stop_signals::StopSignals;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;
+use crate::service_manager::ServiceManager;
 use crate::{logging, server};
 
 /// Serves until a signal stops the process. SIGHUP reloads the settings from `sources`.
@@ -40,14 +41,16 @@ fn serve_logged(config: Config, sources: Sources) -> Result<(), (Box<dyn Error>,
         // Before anything else: a signal during the start must not kill the process halfway.
         let signals = StopSignals::catch().map_err(|error| failure(error.into()))?;
         let hangup = signal(SignalKind::hangup()).map_err(|error| failure(error.into()))?;
-        let log_format = config.log_format;
-        let mut server =
-            server::start(config, Clock::system(), Entropy::system()).await.map_err(|error| {
-                let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
-                (error.into(), code)
-            })?;
-        server.reload_at(hangup, Arc::new(move || sources.read_again()));
+        let (log_format, clock) = (config.log_format, Clock::system());
+        let variable = |name: &str| sources.variable(name);
+        let manager = ServiceManager::of_environment(variable, std::process::id(), clock.clone());
+        let mut server = server::start(config, clock, Entropy::system()).await.map_err(|error| {
+            let code = if error.is_of_settings() { LoadError::EXIT_CODE } else { FAILURE };
+            (error.into(), code)
+        })?;
         print_in_background(ready_message(&server, log_format)).map_err(|error| failure(error.into()))?;
+        server.report_to(manager).await;
+        server.reload_at(hangup, Arc::new(move || sources.read_again()));
         server.run(stopped(signals)).await.map_err(|error| failure(error.into()))
     });
     // A DNS look-up blocks its thread for as long as the resolver takes. The end does not wait for it.

@@ -6,7 +6,7 @@ use super::settings::Config;
 use crate::values::{Cookie, RedisDeployment, SameSite, StoreUrl, TrustedProxies};
 
 /// The setting to change, and the problem.
-type Finding = (&'static str, String);
+type Inconsistency = (&'static str, String);
 
 impl Config {
     /// With Redis, a server needs an API key that its callers know.
@@ -33,7 +33,7 @@ impl Config {
             }
         }
         // The findings of each rule, and the settings by which it judges.
-        let rules: [(Vec<Finding>, &[&str]); 7] = [
+        let rules: [(Vec<Inconsistency>, &[&str]); 7] = [
             (cookie(&self.cookie()), &["cookie-name"]),
             (cookie_names(self), &["cookie-name", "foreign"]),
             (header_names(self), &["header-name"]),
@@ -69,7 +69,7 @@ fn same_addresses(config: &Config) -> Vec<(&'static str, &'static str)> {
 }
 
 /// A certificate needs its key, a key its certificate, and a certificate authority for clients needs both.
-fn tls(config: &Config) -> Vec<Finding> {
+fn tls(config: &Config) -> Vec<Inconsistency> {
     let mut found = Vec::new();
     let Config { tls_cert, tls_key, admin_tls_cert, admin_tls_key, .. } = config;
     let planes = [
@@ -90,7 +90,7 @@ fn tls(config: &Config) -> Vec<Finding> {
 }
 
 /// Certificate authorities are of use only for a Redis that uses TLS.
-fn redis(config: &Config) -> Vec<Finding> {
+fn redis(config: &Config) -> Vec<Inconsistency> {
     let uses_tls = match &config.redis_url {
         StoreUrl::Redis(url) => matches!(url.deployment, RedisDeployment::Standalone { tls: true, .. }),
         StoreUrl::Memory => false,
@@ -104,7 +104,7 @@ fn redis(config: &Config) -> Vec<Finding> {
 }
 
 /// Certificate authorities are of use only for a collector that uses TLS.
-fn otlp(config: &Config) -> Vec<Finding> {
+fn otlp(config: &Config) -> Vec<Inconsistency> {
     let uses_tls = config.otlp_endpoint.as_ref().is_some_and(|url| url.is_tls);
     match config.otlp_ca_file {
         Some(_) if !uses_tls => {
@@ -116,7 +116,7 @@ fn otlp(config: &Config) -> Vec<Finding> {
 
 /// Most proxies send their subrequest with GET, whatever the client's method. Without a trusted proxy that forwards the
 /// method, the check would never see a state-changing request.
-fn csrf(config: &Config) -> Vec<Finding> {
+fn csrf(config: &Config) -> Vec<Inconsistency> {
     let TrustedProxies { networks, unix } = &config.trusted_proxies;
     if config.cookie_csrf_check && networks.is_empty() && !unix {
         let problem = "is missing: cookie-csrf-check needs proxies that forward the request's method";
@@ -126,7 +126,7 @@ fn csrf(config: &Config) -> Vec<Finding> {
 }
 
 /// One cookie cannot be read in two ways. A foreign form may name the token cookie: native strings stay as they are there.
-fn cookie_names(config: &Config) -> Vec<Finding> {
+fn cookie_names(config: &Config) -> Vec<Inconsistency> {
     let names = config.further_cookies.iter().map(|cookie| &cookie.name);
     let problem = |name: &String| {
         if *name == config.cookie_name {
@@ -142,7 +142,7 @@ fn cookie_names(config: &Config) -> Vec<Finding> {
 }
 
 /// Every request with credentials would be exempt.
-fn header_names(config: &Config) -> Vec<Finding> {
+fn header_names(config: &Config) -> Vec<Inconsistency> {
     match &config.renewal_exempt_header {
         Some(name) if *name == config.header_name.0 => {
             vec![("renewal-exempt-header", "must not be the header-name".to_owned())]
@@ -153,7 +153,7 @@ fn header_names(config: &Config) -> Vec<Finding> {
 
 /// The rules of cookie name prefixes and of `SameSite=None`. Browsers ignore cookies that break them (RFC 6265bis,
 /// sections 4.1.3 and 5.7).
-fn cookie(cookie: &Cookie) -> Vec<Finding> {
+fn cookie(cookie: &Cookie) -> Vec<Inconsistency> {
     let mut found = Vec::new();
     let has_prefix = |prefix: &str| {
         cookie.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))

@@ -39,7 +39,7 @@ impl Loaded {
     }
 }
 
-/// Loads the settings of a server. `mistakes` are those of the command line; if one of them hides flags, `is_complete` is
+/// Loads the settings of a server. `mistakes` are the command line's; if one of them hides flags, `is_complete` is
 /// false, and no setting is called missing or inconsistent.
 ///
 /// # Errors

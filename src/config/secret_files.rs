@@ -26,8 +26,8 @@ impl Config {
         of_forms.chain(of_cookies).filter_map(|(setting, file)| Some((setting, file.clone()?)))
     }
 
-    /// Reads the secret file of each table. Mistakes do not repeat the path: somebody may have written the secret itself in
-    /// its place.
+    /// Reads the secret file of each table. Mistakes do not repeat the path: the secret itself may stand in its
+    /// place.
     pub(crate) fn read_secret_files(
         &mut self,
         texts: &MergedTexts,

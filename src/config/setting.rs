@@ -1,4 +1,4 @@
-//! What one setting is: its names, its default, its help, and how openly it may be shown.
+//! One setting: its names, its default, its help, and how openly it may be shown.
 
 /// The prefix of every environment variable that Doorward reads.
 pub(crate) const VARIABLE_PREFIX: &str = "DOORWARD_";

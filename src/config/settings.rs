@@ -12,6 +12,7 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::credentials::{credential_header, further_cookies, header_schemes};
+use super::parse::durable_writes::durable_writes;
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, grpc_listen_addr, listen_addr, optional_listen_addr, optional_path};
@@ -26,8 +27,9 @@ use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
 use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 use crate::values::{
-    AccessLogRule, ApiKey, CredentialHeader, FurtherCookie, HeaderScheme, ListenAddr, LogFormat, LogLevel,
-    Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl, TrustedProxies, Url,
+    AccessLogRule, ApiKey, CredentialHeader, DurableWrites, FurtherCookie, HeaderScheme, ListenAddr,
+    LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl,
+    TrustedProxies, Url,
 };
 
 const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_SECONDS * SECOND_MS;
@@ -48,7 +50,7 @@ macro_rules! settings {
             &[$(Setting::new($name, $value, $default, $help)$(.$modifier())*),*];
 
         impl Config {
-            /// Parses every setting. A mistake yields the type's default, which nobody sees, because the mistake is
+            /// Parses every setting. A mistake yields the type's default, which is not used, because the mistake is
             /// reported instead.
             pub(crate) fn from_texts(texts: &MergedTexts, mistakes: &mut Vec<Mistake>) -> Self {
                 Self { $($field: {
@@ -92,6 +94,8 @@ settings! {
     metrics_listen: Option<ListenAddr> = optional_listen_addr,
         "metrics-listen", "ADDRESS", "",
         "Address for GET /metrics without an API key: IP:PORT or unix:/path; empty turns it off";
+    console: bool = boolean,
+        "console", "BOOL", "true", "Serve the console at /console/ of the admin plane";
     unix_socket_mode: Option<u32> = file_mode,
         "unix-socket-mode", "MODE", "",
         "Octal permissions of the listeners' unix sockets, such as 660; if empty, the umask decides";
@@ -131,7 +135,7 @@ settings! {
         "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;
     redis_ca_file: Option<PathBuf> = optional_path,
         "redis-ca-file", "PATH", "",
-        "PEM certificate authorities for rediss://; without it, those of the system";
+        "PEM certificate authorities for rediss://; without it, the system's";
     key_prefix: String = key_prefix,
         "key-prefix", "TEXT", "dw:", "Prefix of every key in Redis";
     redis_timeout_ms: u64 = duration_ms(10..=10 * SECOND_MS),
@@ -234,6 +238,13 @@ settings! {
         "lease", "DURATION", "2s", "Maximum time a revoked token may still be accepted when the network fails";
     stale_grace_ms: u64 = duration_ms(0..=MAX_STALE_GRACE_MS),
         "stale-grace", "DURATION", "0", "How long cached tokens are accepted while Redis is down; 0 rejects them at once";
+    replay_window_ms: u64 = duration_ms(0..=10 * MINUTE_MS),
+        "replay-window", "DURATION", "60s",
+        "How long changes are remembered, to repeat those that Redis loses in a failover; 0 remembers none";
+
+    durable_writes: DurableWrites = durable_writes,
+        "durable-writes", "WHAT", "none",
+        "What a change waits for before it is acknowledged: none, replicas:N or disk";
 
     touch_resolution_ms: u64 = duration_ms(0..=HOUR_MS),
         "touch-resolution", "DURATION", "60s",
@@ -264,7 +275,7 @@ settings! {
         "Headers for the collector, such as its API key, separated by commas or lines: NAME=VALUE", list, secret;
     otlp_ca_file: Option<PathBuf> = optional_path,
         "otlp-ca-file", "PATH", "",
-        "PEM certificate authorities of an https:// collector; without it, those of the system";
+        "PEM certificate authorities of an https:// collector; without it, the system's";
 }
 
 /// The defaults: the embedded store, and no API key.

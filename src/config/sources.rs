@@ -46,7 +46,7 @@ fn read_toml_file(config: GivenText, read_file: ReadTextFile<'_>, mistakes: &mut
 }
 
 /// Replaces a path by the content of its file, and returns whether that succeeded. Mistakes do not repeat the path:
-/// somebody may have written the secret itself in its place.
+/// the secret itself may stand in its place.
 fn load_value(
     name: &str,
     given: &mut GivenText,

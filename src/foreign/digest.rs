@@ -24,7 +24,7 @@ pub type AliasName = ArrayString<ALIAS_CHARS>;
 pub type AliasBytes = [u8; ALIAS_BYTES];
 
 /// The digest of a foreign token: 42 bytes of BLAKE3 over its scheme and its source digest, in three parts, none of which
-/// tells another. The scheme is part of it, so that a scheme that is turned off ends all its tokens.
+/// reveals another. The scheme is part of it, so that a scheme that is turned off ends all its tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ForeignDigest([u8; ALIAS_BYTES + LOCATOR_BYTES + SECRET_HASH_BYTES]);
 

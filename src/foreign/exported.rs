@@ -30,7 +30,7 @@ pub fn digest_by_forms(scheme: Scheme, string: &str, forms: &[ForeignForm]) -> R
     })
 }
 
-/// Computes the source digest of a token string in an export; `None` if the scheme needs a key and there is none.
+/// Computes the source digest of a token string in an export; `None` if the scheme needs a key and has none.
 ///
 /// # Errors
 /// Says what is wrong with the string, without the string.
@@ -73,16 +73,8 @@ mod tests {
     use crate::values::SecretString;
 
     fn form(scheme: Scheme, secrets: &[&str]) -> ForeignForm {
-        ForeignForm {
-            name: "old".into(),
-            scheme,
-            header_schemes: Vec::new(),
-            cookies: Vec::new(),
-            shape: scheme.default_shape(),
-            secret_file: None,
-            secrets: secrets.iter().map(|secret| SecretString::new(*secret)).collect(),
-            until_ms: None,
-        }
+        let secrets = secrets.iter().copied().map(SecretString::new).collect();
+        ForeignForm { secrets, ..ForeignForm::new("old", scheme) }
     }
 
     #[test]

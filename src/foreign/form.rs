@@ -34,6 +34,22 @@ pub struct ForeignForm {
     pub until_ms: Option<u64>,
 }
 
+impl ForeignForm {
+    /// Returns a form of the scheme's own shape, without secrets and places.
+    pub fn new(name: &str, scheme: Scheme) -> Self {
+        Self {
+            name: name.into(),
+            scheme,
+            header_schemes: Vec::new(),
+            cookies: Vec::new(),
+            shape: scheme.default_shape(),
+            secret_file: None,
+            secrets: Vec::new(),
+            until_ms: None,
+        }
+    }
+}
+
 impl Scheme {
     /// Whether a form of this scheme needs secrets.
     pub const fn needs_secret(self) -> bool {

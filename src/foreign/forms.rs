@@ -16,7 +16,7 @@ const MAX_SANCTUM_ID_CHARS: usize = 36;
 #[derive(Debug, Default)]
 pub struct ForeignForms {
     configured: Vec<ForeignForm>,
-    /// Of each form.
+    /// The keys of each form.
     keys: Vec<FormKeys>,
     list: FormList,
 }
@@ -128,16 +128,8 @@ mod tests {
     use crate::values::SecretString;
 
     fn form(scheme: Scheme, secrets: &[&str]) -> ForeignForm {
-        ForeignForm {
-            name: scheme.name().into(),
-            scheme,
-            header_schemes: Vec::new(),
-            cookies: Vec::new(),
-            shape: scheme.default_shape(),
-            secret_file: None,
-            secrets: secrets.iter().copied().map(SecretString::new).collect(),
-            until_ms: None,
-        }
+        let secrets = secrets.iter().copied().map(SecretString::new).collect();
+        ForeignForm { secrets, ..ForeignForm::new(scheme.name(), scheme) }
     }
 
     fn digests(forms: &[ForeignForm], string: &str) -> Vec<ForeignDigest> {

@@ -131,7 +131,7 @@ mod tests {
 
     /// Python's hashlib and hmac made the values.
     #[test]
-    fn source_digests_are_those_of_the_systems() {
+    fn source_digests_equal_the_systems_own() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex(&Scheme::Drf.digest(b"abc", None).unwrap()), abc);
         assert!(

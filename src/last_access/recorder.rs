@@ -79,7 +79,7 @@ impl LastAccess {
         }))
     }
 
-    /// Records an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` tells whether later accesses may come
+    /// Records an access at `now_ms` that earned the expiry `renew_to_ms`. `is_kept` says whether later accesses may come
     /// through this copy of the record; if so, its mark is watched. Never waits, never fails.
     pub fn record(&self, record: &Arc<TokenRecord>, now_ms: u64, renew_to_ms: Option<u64>, is_kept: bool) {
         if is_kept && !record.accesses.record(now_ms) && renew_to_ms.is_none() {

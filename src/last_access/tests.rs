@@ -110,7 +110,7 @@ async fn a_renewal_does_not_wait_for_the_resolution() {
     assert_eq!(token.record.expires_at_ms, START_MS + 60_050);
 }
 
-/// On an unreachable Redis.
+/// Redis is unreachable while the renewal is earned.
 #[tokio::test]
 async fn an_earned_renewal_counts_until_it_is_written() {
     let (_, store, clock, record) = queue(OPTIONS).await;
@@ -130,11 +130,13 @@ async fn an_earned_renewal_counts_until_it_is_written() {
             aliases: crate::store::alias::AliasOptions { entries: 0, look_ups_per_second: 1000 },
             accept_eviction: false,
             takeovers: true,
+            replay_window_ms: 60_000,
+            durable_writes: crate::values::DurableWrites::None,
         },
         StoreLimits::DEFAULT,
         clock.clone(),
     );
-    let away = Store::Redis(Arc::new(away));
+    let away = Store::Redis(away);
     let unwritten = LastAccess::new(away, clock.clone(), OPTIONS);
     assert_eq!(earned_ms(&unwritten, &record), None);
     for access_ms in [START_MS + 10, START_MS + 50_000, START_MS + 100_000] {

@@ -47,7 +47,7 @@ pub struct DeviceKey {
     pub created_at_ms: u64,
     /// When it last logged in; `None` before the first login.
     pub last_login_ms: Option<u64>,
-    /// An inactive key logs nobody in.
+    /// An inactive key logs no user in.
     pub is_active: bool,
     /// It expires at this time; each login moves it.
     pub expires_at_ms: u64,

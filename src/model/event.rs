@@ -184,10 +184,11 @@ pub struct CutoffEvent {
 /// The longest user agent in an event, in bytes: it exists once per event.
 pub const EVENT_USER_AGENT_BYTES: usize = 128;
 
-/// Cuts a user agent at the end of a character.
-fn shortened(user_agent: &str) -> &str {
-    let lengths = (0..=EVENT_USER_AGENT_BYTES.min(user_agent.len())).rev();
-    lengths.into_iter().find_map(|length| user_agent.get(..length)).unwrap_or_default()
+/// Cuts a user agent at the end of a character, as events have it; `None` if it is empty.
+pub fn cut_user_agent(mut user_agent: String) -> Option<String> {
+    let mut lengths = (0..=EVENT_USER_AGENT_BYTES.min(user_agent.len())).rev();
+    user_agent.truncate(lengths.find(|length| user_agent.is_char_boundary(*length)).unwrap_or_default());
+    Some(user_agent).filter(|user_agent| !user_agent.is_empty())
 }
 
 /// The facts of a token at the time of an event.
@@ -215,10 +216,9 @@ impl EventFacts {
 
     /// Returns the facts of the token that a refused login did not get.
     pub fn of_attempt(token: &Token) -> Self {
-        let user_agent = shortened(&token.details.user_agent).to_owned();
         Self {
             ip: Some(token.details.ip),
-            user_agent: Some(user_agent).filter(|user_agent| !user_agent.is_empty()),
+            user_agent: cut_user_agent(token.details.user_agent.clone()),
             ..Self::default()
         }
     }

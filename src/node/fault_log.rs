@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::store::report::{DeniedTo, Fault, FaultKind, MasterReport, Report, Severity};
 
-/// The same fault is logged again after this time.
+/// A fault that lasts is logged again after this time.
 const REPEAT_MS: u64 = 60_000;
 /// A warning is logged again after this time: it may last for as long as its operator likes.
 const REPEAT_WARNING_MS: u64 = 3_600_000;

@@ -1,6 +1,5 @@
 //! Opens the Redis store that the settings name.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::start_error::StartError;
@@ -26,7 +25,7 @@ pub(super) fn open(
         return Err(StartError::MissingFeature { setting: "redis-url", feature });
     }
     let options = redis_options(config, url)?;
-    Ok(Store::Redis(Arc::new(RedisStore::new(options, limits, clock.clone()))))
+    Ok(Store::Redis(RedisStore::new(options, limits, clock.clone())))
 }
 
 fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartError> {
@@ -48,6 +47,8 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
         },
         accept_eviction: config.accept_eviction,
         takeovers: config.takeovers,
+        replay_window_ms: config.replay_window_ms,
+        durable_writes: config.durable_writes,
     })
 }
 

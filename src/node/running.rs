@@ -46,7 +46,7 @@ pub struct Node {
 pub struct WorkerDied(pub(crate) String);
 
 impl Node {
-    /// Starts a node with these settings, except those of the listeners, and inspects the store once.
+    /// Starts a node with these settings, except the listeners', and inspects the store once.
     ///
     /// An unreachable store is not an error: until it is back, the node is not ready and its calls fail with
     /// `Unavailable`.
@@ -153,8 +153,9 @@ impl Node {
 }
 
 fn spawn_store_workers(workers: &mut JoinSet<Infallible>, store: Store, clock: Clock) {
-    let (tracked, heard) = (store.clone(), store.clone());
+    let (tracked, heard, watched) = (store.clone(), store.clone(), store.clone());
     workers.spawn(async move { tracked.track().await });
     workers.spawn(async move { heard.hear_events().await });
+    workers.spawn(async move { watched.watch_data().await });
     workers.spawn(async move { store.expire(&clock).await });
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use http::header::COOKIE;
 
@@ -12,14 +13,14 @@ use crate::foreign::FormSet;
 use crate::model::token::Transport;
 use crate::token_string::TokenKind;
 
-/// What a request carries as proof of its user.
+/// A request's proof of its user.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Credentials<'a> {
     /// Nothing, or only a header of another scheme.
     Absent,
     /// A failed login: two lines of the header, two different cookies, or a cookie that cannot be decoded.
     Invalid(Transport),
-    /// This token string, which may be invalid.
+    /// A token string, which may be invalid.
     Token(TokenString<'a>, Transport),
 }
 
@@ -108,12 +109,12 @@ fn extract_at<'a>(
 pub fn other_cookies(headers: &(impl RequestHeaders + ?Sized), places: &CredentialPlaces) -> Vec<String> {
     let Some(more) = places.more() else { return Vec::new() };
     let others = more.cookies.iter().map(|place| &place.name).filter(|name| **name != places.token_cookie);
-    others.filter(|name| cookie(headers, name) != Cookie::Absent).cloned().collect()
+    others.filter(|name| cookie(headers, name) != CookieInRequest::Absent).cloned().collect()
 }
 
 /// Whether the request has a token cookie that is not empty.
 pub fn has_token_cookie(headers: &(impl RequestHeaders + ?Sized), places: &CredentialPlaces) -> bool {
-    !matches!(cookie(headers, &places.token_cookie), Cookie::Absent | Cookie::Value(b""))
+    !matches!(cookie(headers, &places.token_cookie), CookieInRequest::Absent | CookieInRequest::Value(b""))
 }
 
 /// Two different cookies, or one that cannot be decoded.
@@ -125,9 +126,9 @@ fn in_token_cookie<'a>(
     places: &CredentialPlaces,
 ) -> Result<Option<TokenString<'a>>, Invalid> {
     match cookie(headers, &places.token_cookie) {
-        Cookie::Absent | Cookie::Value(b"") => Ok(None),
-        Cookie::Ambiguous => Err(Invalid),
-        Cookie::Value(value) => Ok(Some(TokenString { bytes: value.into(), forms: FormSet::NONE })),
+        CookieInRequest::Absent | CookieInRequest::Value(b"") => Ok(None),
+        CookieInRequest::Ambiguous => Err(Invalid),
+        CookieInRequest::Value(value) => Ok(Some(TokenString { bytes: value.into(), forms: FormSet::NONE })),
     }
 }
 
@@ -153,9 +154,9 @@ fn of_rank<'a, 'b>(
     let mut found: Option<TokenString<'a>> = None;
     for CookiePlace { name, reader, forms, .. } in places {
         let value = match cookie(headers, name) {
-            Cookie::Absent | Cookie::Value(b"") => continue,
-            Cookie::Ambiguous => return Err(Invalid),
-            Cookie::Value(value) => value,
+            CookieInRequest::Absent | CookieInRequest::Value(b"") => continue,
+            CookieInRequest::Ambiguous => return Err(Invalid),
+            CookieInRequest::Value(value) => value,
         };
         let bytes = reader.read(value).ok_or(Invalid)?;
         match &mut found {
@@ -169,7 +170,7 @@ fn of_rank<'a, 'b>(
 
 /// The values of one cookie in a request.
 #[derive(PartialEq, Eq)]
-enum Cookie<'a> {
+enum CookieInRequest<'a> {
     Absent,
     /// One value, once or several times.
     Value(&'a [u8]),
@@ -177,18 +178,25 @@ enum Cookie<'a> {
     Ambiguous,
 }
 
-fn cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> Cookie<'a> {
-    let mut found = Cookie::Absent;
-    for line in headers.values(&COOKIE) {
-        for pair in line.split(|c| *c == b';') {
-            let Some(value) = cookie_value(pair.trim_ascii(), name.as_bytes()) else { continue };
-            match found {
-                Cookie::Value(other) if other != value => return Cookie::Ambiguous,
-                _ => found = Cookie::Value(value),
-            }
-        }
+fn cookie<'a>(headers: &'a (impl RequestHeaders + ?Sized), name: &str) -> CookieInRequest<'a> {
+    // Folded: the compiler makes nested loops of it.
+    let found = cookie_values(headers, name).try_fold(CookieInRequest::Absent, |found, value| match found {
+        CookieInRequest::Value(other) if other != value => ControlFlow::Break(CookieInRequest::Ambiguous),
+        _ => ControlFlow::Continue(CookieInRequest::Value(value)),
+    });
+    match found {
+        ControlFlow::Continue(found) | ControlFlow::Break(found) => found,
     }
-    found
+}
+
+/// Returns the values of all cookies of that name, as they are written.
+#[inline]
+pub(super) fn cookie_values<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    name: &str,
+) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = headers.values(&COOKIE).flat_map(|line| line.split(|c| *c == b';'));
+    pairs.filter_map(|pair| cookie_value(pair.trim_ascii(), name.as_bytes()))
 }
 
 /// Returns the value of `name=value`, without the quotes that RFC 6265, section 4.1.1, allows around it.
@@ -281,7 +289,7 @@ mod tests {
             ("none,Bearer", "Bearer a", "Header a"),
             ("none,Bearer", "Bearer", "Header "),
             ("none,Bearer", "Basic YTpi", "Cookie c"),
-            // As a proxy joins two lines.
+            // A proxy joins two lines so.
             ("none", "a,a", "Header a,a"),
             ("Token", "Token a,Token a", "Header a,Token a"),
         ] {

@@ -7,5 +7,6 @@ pub mod credentials;
 pub mod headers;
 pub mod origin;
 pub mod places;
+pub mod repeated;
 pub mod request_id;
 pub mod set_cookie;

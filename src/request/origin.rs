@@ -10,6 +10,7 @@ use http::header::{HOST, HeaderMap, HeaderName};
 
 use super::client::DirectClient;
 use super::headers::RequestHeaders;
+use super::places::CredentialPlaces;
 use super::request_id::request_id_in;
 use crate::logging::audit::AuditedRequest;
 use crate::model::field_rules as rules;
@@ -29,7 +30,7 @@ static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 pub struct RequestOrigin<'a, H: ?Sized> {
     /// Its headers.
     pub headers: &'a H,
-    /// Its own method, which may be that of a proxy's subrequest.
+    /// Its own method: a proxy's subrequest may have another than the client's request.
     pub method: &'a str,
     /// The host of the request's target, which replaces `Host` in HTTP/2.
     pub authority: Option<&'a str>,
@@ -76,8 +77,8 @@ impl<H: RequestHeaders + ?Sized> RequestOrigin<'_, H> {
 
     /// Returns the part of an audit line that comes from the request. Apart, so that the code of the hot path is no larger for it.
     #[inline(never)]
-    pub(crate) fn audited(&self, trusted: &TrustedProxies) -> AuditedRequest {
-        let id = request_id_in(self.headers).map(str::to_owned);
+    pub(crate) fn audited(&self, trusted: &TrustedProxies, places: &CredentialPlaces) -> AuditedRequest {
+        let id = request_id_in(self.headers, places).map(str::to_owned);
         AuditedRequest { address: self.client_address(trusted), id }
     }
 

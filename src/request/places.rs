@@ -62,7 +62,7 @@ pub(super) struct CookiePlace {
 pub(super) enum Rank {
     /// The token cookie and the further cookies.
     Native,
-    /// The cookies of foreign forms: a browser that has logged in anew may still have the former system's cookie.
+    /// The cookies of foreign forms: a browser that has logged in again may still have the former system's cookie.
     Foreign,
 }
 
@@ -89,6 +89,14 @@ impl CredentialPlaces {
     /// Returns the name of the header that carries credentials.
     pub fn header(&self) -> &HeaderName {
         &self.header
+    }
+
+    /// Returns the names of the cookies that may carry a token string.
+    pub(super) fn cookie_names(&self) -> Vec<String> {
+        match self.more() {
+            None => vec![self.token_cookie.clone()],
+            Some(more) => more.cookies.iter().map(|place| place.name.clone()).collect(),
+        }
     }
 
     /// Returns the schemes and cookies, unless they are the default ones.

@@ -7,6 +7,8 @@ use std::fmt;
 use http::header::{HeaderName, HeaderValue};
 
 use super::headers::RequestHeaders;
+use super::places::CredentialPlaces;
+use super::repeated::repeats_credential;
 use crate::entropy::Entropy;
 use crate::token_string::TokenKind;
 
@@ -21,16 +23,20 @@ pub const MAX_REQUEST_ID_BYTES: usize = 128;
 pub struct RequestId(String);
 
 impl RequestId {
-    /// Takes over the id that a request carries, or makes one if the request carries none that is well formed.
-    pub fn of(headers: &(impl RequestHeaders + ?Sized), entropy: &Entropy) -> Self {
-        match request_id_in(headers) {
+    /// Takes over the id that a request carries, or makes one if the request carries none that may be logged.
+    pub fn of(
+        headers: &(impl RequestHeaders + ?Sized),
+        places: &CredentialPlaces,
+        entropy: &Entropy,
+    ) -> Self {
+        match request_id_in(headers, places) {
             Some(given) => Self(given.to_owned()),
-            None => Self::new(entropy),
+            None => Self::made(entropy),
         }
     }
 
     /// Makes an id of 16 random bytes in hexadecimal, like nginx's `$request_id`.
-    fn new(entropy: &Entropy) -> Self {
+    pub fn made(entropy: &Entropy) -> Self {
         // An id only helps to search the log. If the system has no randomness, all ids are zero.
         let bytes: [u8; 16] = entropy.bytes().unwrap_or_default();
         Self(format!("{:032x}", u128::from_be_bytes(bytes)))
@@ -59,11 +65,17 @@ impl fmt::Display for RequestId {
 ///
 /// These are the characters of the ids that proxies and platforms make: hexadecimal digits (nginx), UUIDs (Envoy, Caddy,
 /// Kong, browsers), letters, digits and `+ / = -` (Heroku), base64 (Amazon API Gateway), `:` and `_` (HAProxy's unique-id
-/// format), `@` (Rails). Commas stay out: they join two lines. So do token strings that a client put here by mistake.
-pub fn request_id_in(headers: &(impl RequestHeaders + ?Sized)) -> Option<&str> {
+/// format), `@` (Rails). Commas stay out: they join two lines. So do credentials that a client put here by mistake: token
+/// strings, and what stands at a place for credentials of the same request.
+pub fn request_id_in<'a>(
+    headers: &'a (impl RequestHeaders + ?Sized),
+    places: &CredentialPlaces,
+) -> Option<&'a str> {
     let mut lines = headers.values(&X_REQUEST_ID);
     match (lines.next(), lines.next()) {
-        (Some(line), None) if is_well_formed(line) => std::str::from_utf8(line).ok(),
+        (Some(line), None) if is_well_formed(line) && !repeats_credential(line, headers, places) => {
+            std::str::from_utf8(line).ok()
+        }
         _ => None,
     }
 }
@@ -81,6 +93,11 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::config::Config;
+
+    fn id_of(lines: &[&str], entropy: &Entropy) -> RequestId {
+        RequestId::of(&headers(lines), &CredentialPlaces::of(&Config::default()), entropy)
+    }
 
     fn headers(lines: &[&str]) -> HeaderMap {
         lines.iter().map(|line| (X_REQUEST_ID.clone(), line.parse().unwrap())).fold(
@@ -106,7 +123,7 @@ mod tests {
             "web@1",
             &longest,
         ] {
-            assert_eq!(RequestId::of(&headers(&[id]), &Entropy::seeded(1)).as_str(), id);
+            assert_eq!(id_of(&[id], &Entropy::seeded(1)).as_str(), id);
         }
     }
 
@@ -127,12 +144,12 @@ mod tests {
             &["a", "a"],
             &["dw_jE0fuKh0wekXwO7vj4y8ug5KIyOrIFDdMHCbREaGpRpo40GF"],
         ] {
-            let id = RequestId::of(&headers(lines), &Entropy::seeded(1));
+            let id = id_of(lines, &Entropy::seeded(1));
             assert_eq!(id.as_str().len(), 32, "{lines:?}");
             assert!(id.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
             assert_eq!(id.header_value(), id.as_str());
         }
         let (one, other) = (Entropy::seeded(1), Entropy::seeded(2));
-        assert_ne!(RequestId::of(&headers(&[]), &one), RequestId::of(&headers(&[]), &other));
+        assert_ne!(id_of(&[], &one), id_of(&[], &other));
     }
 }

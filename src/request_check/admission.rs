@@ -1,4 +1,4 @@
-//! What a route demands of a request.
+//! The demands of a route.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::refusal::ForbiddenReason;
 use crate::model::route_check::RouteCheck;
 use crate::model::token::TokenRecord;
 
-/// What a route demands of a request.
+/// The demands of a route on a request.
 #[derive(Clone, Debug)]
 pub struct Admission {
     /// Whether a request without a valid token passes as the anonymous token.
@@ -14,7 +14,7 @@ pub struct Admission {
     pub(super) demand: Demand,
 }
 
-/// What a route demands of a valid token.
+/// The demands of a route on a valid token.
 #[derive(Clone, Debug)]
 pub(super) enum Demand {
     Nothing,

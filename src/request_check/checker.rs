@@ -23,8 +23,7 @@ pub struct RequestCheck {
 }
 
 impl RequestCheck {
-    /// A check by these settings: those of the cookie, of the header, of further places, of proxies, of origins, and the
-    /// route checks.
+    /// A check by the settings of the cookie, the header, further places, proxies and origins, and by the route checks.
     pub fn new(config: &Config) -> Self {
         Self { settings: ValidationSettings::of(config) }
     }

@@ -55,7 +55,7 @@ pub(crate) fn is_same_site(
     is_same_site
 }
 
-/// Returns the site that the browser requested. A trusted proxy tells whether by HTTPS. Without one, HTTPS is assumed if
+/// Returns the site that the browser requested. A trusted proxy says whether by HTTPS. Without one, HTTPS is assumed if
 /// this listener speaks TLS, and if the cookie is `Secure`: browsers send such a cookie over HTTPS only.
 fn requested_site(
     settings: &ValidationSettings,
@@ -81,20 +81,11 @@ mod tests {
     use crate::config::Config;
     use crate::request::origin::tests::with_origin;
     use crate::request::places::CredentialPlaces;
-    use crate::values::{Cookie, SameSite};
 
     fn settings(change: impl FnOnce(&mut ValidationSettings)) -> ValidationSettings {
-        let cookie = Cookie {
-            name: "doorward".into(),
-            secure: true,
-            http_only: true,
-            same_site: SameSite::Lax,
-            domain: None,
-            path: "/".into(),
-        };
         let mut settings = ValidationSettings {
             places: CredentialPlaces::of(&Config::default()),
-            cookie,
+            cookie: Config::default().cookie(),
             renewal_exempt_header: None,
             allowed_origins: vec![Origin::parse("https://shop.example").unwrap()],
             is_tls: false,

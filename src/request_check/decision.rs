@@ -78,7 +78,7 @@ pub fn decide<R>(
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
                 Judged::MustRead(look_up) => {
-                    let audited = Box::new(origin.audited(&settings.trusted_proxies));
+                    let audited = Box::new(origin.audited(&settings.trusted_proxies, &settings.places));
                     Progress::MustRead(Undecided { look_up, admission, audited })
                 }
             };

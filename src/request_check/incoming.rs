@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
-/// What a decision on a request needs to know of it.
+/// A request, as far as a decision depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct IncomingRequest<'a> {
     /// Its headers.
@@ -25,7 +25,7 @@ impl<'a> IncomingRequest<'a> {
         Self { headers, method, uri, address }
     }
 
-    /// This request, which came from this address.
+    /// Makes it of a request that came from this address.
     pub fn of<B>(request: &'a Request<B>, address: Option<IpAddr>) -> Self {
         Self { headers: request.headers(), method: request.method(), uri: request.uri(), address }
     }

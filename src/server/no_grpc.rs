@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::auth::plane::ValidationPlane;
 use super::transport::connections::OpenConnection;
-use super::transport::listener::Accepted;
+use super::transport::listener::AcceptedConnection;
 
 /// Nothing, in place of the gRPC services.
 #[derive(Clone)]
@@ -20,5 +20,5 @@ impl GrpcConnections {
     }
 
     /// Closes the connection.
-    pub async fn serve(self, _: Accepted, _: Option<TlsAcceptor>, _: OpenConnection) {}
+    pub async fn serve(self, _: AcceptedConnection, _: Option<TlsAcceptor>, _: OpenConnection) {}
 }

@@ -1,6 +1,7 @@
 //! The running server, and its stop in order.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
@@ -9,11 +10,17 @@ use tokio::time::{sleep, timeout};
 
 use super::acceptors::Acceptors;
 use super::reload::reloader::Reloader;
+use super::reload::status::ReloadStatus;
 use super::reload::worker;
+use super::supervision::{report_life, report_status};
 use super::validation_threads::ValidationThreads;
 use crate::config::LoadAgain;
 use crate::node::{Node, WorkerDied};
+use crate::service_manager::ServiceManager;
 use crate::telemetry::TraceExport;
+
+/// How much longer than `shutdown-delay` and `drain-timeout` a stop may take: what comes after them takes about 2 s.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub struct Server {
@@ -37,8 +44,11 @@ pub struct Server {
     pub(super) traces: Option<TraceExport>,
     pub(super) acceptors: Acceptors,
     pub(super) validation_threads: ValidationThreads,
-    /// Reload the settings, and log the expiry of API keys.
+    /// Reload the settings, log the expiry of API keys, and report to the service manager.
     pub(super) workers: JoinSet<Infallible>,
+    /// The service manager; none until [`Server::report_to`].
+    pub(super) manager: ServiceManager,
+    pub(super) reload_status: Arc<ReloadStatus>,
     /// `None` once [`Server::reload_at`] has started its worker.
     pub(super) reloader: Option<Reloader>,
     pub(super) shutdown_delay: Duration,
@@ -46,11 +56,26 @@ pub struct Server {
 }
 
 impl Server {
+    /// Reports to a service manager that the server is ready. From now on, it hears of each reload, of the stop, and of changes
+    /// of the readiness, and its watchdog is kept quiet while every validation thread works.
+    pub async fn report_to(&mut self, manager: ServiceManager) {
+        if !manager.is_present() {
+            return;
+        }
+        manager.ready().await;
+        let readiness = self.node.readiness().clone();
+        self.workers.spawn(report_status(manager.clone(), readiness, self.reload_status.clone()));
+        if let Some(timeout) = manager.watchdog_timeout() {
+            self.workers.spawn(report_life(manager.clone(), timeout, self.validation_threads.life_signs()));
+        }
+        self.manager = manager;
+    }
+
     /// From now on, reads the settings again with `load` at each `hangup`, and replaces certificates whose files change. Has an effect
     /// only once.
     pub fn reload_at(&mut self, hangup: Signal, load: LoadAgain) {
         if let Some(reloader) = self.reloader.take() {
-            self.workers.spawn(worker::run(reloader, hangup, load));
+            self.workers.spawn(worker::run(reloader, hangup, load, self.manager.clone()));
         }
     }
 
@@ -80,6 +105,10 @@ impl Server {
     ///    Meanwhile, the last spans are exported, within 1 s.
     async fn stop(mut self) {
         self.node.readiness().drain();
+        let (manager, longest) =
+            (self.manager.clone(), self.shutdown_delay + self.drain_timeout + STOP_MARGIN);
+        // Beside the stop, which does not wait for a slow manager.
+        tokio::spawn(async move { manager.stopping(longest).await });
         sleep(self.shutdown_delay).await;
         let clock = self.node.service().clock().clone();
         let began_ms = clock.boottime_ms();

@@ -17,7 +17,7 @@ use super::request::span::RequestTracer;
 use super::transport::accept::Deliver;
 use super::transport::connection;
 use super::transport::connections::OpenConnection;
-use super::transport::listener::Accepted;
+use super::transport::listener::AcceptedConnection;
 use super::transport::tls::ListenerTls;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
@@ -29,21 +29,22 @@ use crate::validation::Validator;
 /// The accepted connections that wait for a thread; further ones wait in the kernel's queue.
 const INBOX_CONNECTIONS: usize = 128;
 
-/// An accepted connection on its way to a thread.
-struct Delivery {
-    accepted: Accepted,
-    endpoint: Endpoint,
-    open: OpenConnection,
+/// A delivery to a thread.
+enum Delivery {
+    /// An accepted connection.
+    Connection { accepted: AcceptedConnection, role: ListenerRole, open: OpenConnection },
+    /// The thread answers as soon as it takes this.
+    LifeSign(oneshot::Sender<()>),
 }
 
-/// What a listener of the validation plane serves.
+/// The protocol of a listener of the validation plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum ListenerRole {
     Http,
     Grpc,
 }
 
-/// What every thread gets a copy of.
+/// The parts of which every thread gets a copy.
 #[derive(Clone)]
 pub(super) struct ThreadParts {
     pub(super) service: Arc<Service>,
@@ -96,8 +97,13 @@ impl ValidationThreads {
     }
 
     /// Returns a distributor of a listener's connections.
-    pub(super) fn distributor(&self, endpoint: Endpoint) -> Distributor {
-        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), endpoint }
+    pub(super) fn distributor(&self, role: ListenerRole) -> Distributor {
+        Distributor { inboxes: self.inboxes.clone().into_iter().cycle(), role }
+    }
+
+    /// Returns what asks the threads for signs of life.
+    pub(super) fn life_signs(&self) -> LifeSigns {
+        LifeSigns { inboxes: self.inboxes.clone() }
     }
 
     /// Resolves with the index of a thread that ended.
@@ -106,17 +112,35 @@ impl ValidationThreads {
     }
 }
 
+/// Asks every thread whether it still works.
+pub(super) struct LifeSigns {
+    inboxes: Vec<mpsc::Sender<Delivery>>,
+}
+
+impl LifeSigns {
+    /// Resolves once each thread has taken a question from its inbox, by the same way as it takes connections. A thread that
+    /// hangs never does.
+    pub(super) async fn received(&self) {
+        for inbox in &self.inboxes {
+            let (answer, is_answered) = oneshot::channel();
+            // Either fails only if the thread has ended, and then the server stops.
+            let _ = inbox.send(Delivery::LifeSign(answer)).await;
+            let _ = is_answered.await;
+        }
+    }
+}
+
 /// Distributes connections to the threads in turn.
 pub(super) struct Distributor {
     inboxes: Cycle<vec::IntoIter<mpsc::Sender<Delivery>>>,
-    endpoint: Endpoint,
+    role: ListenerRole,
 }
 
 impl Deliver for Distributor {
-    async fn deliver(&mut self, accepted: Accepted, open: OpenConnection) {
+    async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
         if let Some(inbox) = self.inboxes.next() {
             // Fails only if the thread has ended, and then the server stops.
-            let _ = inbox.send(Delivery { accepted, endpoint: self.endpoint, open }).await;
+            let _ = inbox.send(Delivery::Connection { accepted, role: self.role, open }).await;
         }
     }
 }
@@ -139,15 +163,18 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
     let access_log = AccessLog::new(access_log, service.clock().clone());
     let plane = Arc::new(ValidationPlane { validator, settings, readiness, tracer, access_log });
     let grpc = GrpcConnections::new(plane.clone(), request_timeout);
-    while let Some(Delivery { accepted, endpoint, open }) = deliveries.recv().await {
-        match endpoint {
-            Endpoint::Http => {
+    while let Some(delivery) = deliveries.recv().await {
+        match delivery {
+            Delivery::Connection { accepted, role: ListenerRole::Http, open } => {
                 let tls = tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(serve_http(plane.clone(), accepted, tls, open));
             }
-            Endpoint::Grpc => {
+            Delivery::Connection { accepted, role: ListenerRole::Grpc, open } => {
                 let tls = grpc_tls.as_ref().map(|tls| tls.acceptor());
                 tokio::spawn(grpc.clone().serve(accepted, tls, open));
+            }
+            Delivery::LifeSign(answer) => {
+                let _ = answer.send(());
             }
         }
     }
@@ -155,7 +182,7 @@ async fn serve_all(parts: ThreadParts, validator: Validator, mut deliveries: mps
 
 async fn serve_http(
     plane: Arc<ValidationPlane>,
-    accepted: Accepted,
+    accepted: AcceptedConnection,
     tls: Option<TlsAcceptor>,
     open: OpenConnection,
 ) {
@@ -163,4 +190,26 @@ async fn serve_http(
     let fast_path = AuthFastPath { plane: &plane, client };
     let respond = |request| plane.respond(request, client);
     connection::serve(accepted.socket, tls, open, fast_path, respond).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thread_that_hangs_gives_no_sign_of_life() {
+        let (inboxes, mut deliveries): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel(1)).unzip();
+        let signs = LifeSigns { inboxes };
+        tokio::spawn(answer_all(deliveries.remove(0)));
+        let is_alive = async || tokio::time::timeout(Duration::from_secs(60), signs.received()).await.is_ok();
+        assert!(!is_alive().await, "the second thread takes nothing from its inbox");
+        tokio::spawn(answer_all(deliveries.remove(0)));
+        assert!(is_alive().await);
+    }
+
+    async fn answer_all(mut deliveries: mpsc::Receiver<Delivery>) {
+        while let Some(Delivery::LifeSign(answer)) = deliveries.recv().await {
+            let _ = answer.send(());
+        }
+    }
 }

@@ -112,7 +112,7 @@ impl Service {
         token
     }
 
-    /// Revokes those of a user's tokens for good that a cut-off refuses: they must not keep the user from logging in until
+    /// Revokes for good the tokens of a user that a cut-off refuses: they must not keep the user from logging in until
     /// the worker comes to them. Returns whether there were any.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ impl Service {
     ///
     /// # Errors
     /// `Invalid`, `LoginRefused`, `UserLocked`, `TooManyTokens`, `ObjectFull`, `Busy`; `Store`: it is unknown whether the
-    /// token was issued; nobody has its secret.
+    /// token was issued; its secret is lost.
     pub async fn device_login(
         &self,
         uuid: String,

@@ -40,10 +40,10 @@ pub struct RotatedDevice {
 }
 
 impl Service {
-    /// Returns the user's device key of this uuid, and makes one if there is none.
+    /// Returns the user's device key of this uuid, and makes it if it is missing.
     ///
     /// # Errors
-    /// `Invalid`, `TooManyDevices`; `Store`: a key whose login token nobody has may have been made; remove it.
+    /// `Invalid`, `TooManyDevices`; `Store`: a key whose login token is lost may have been made; remove it.
     pub async fn make_device(&self, new: NewDevice, actor: Actor<'_>) -> Result<MadeDevice, ServiceError> {
         self.make_device_once(new, None, actor).await
     }
@@ -126,7 +126,7 @@ impl Service {
     /// that the key logged in stay.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that nobody has; rotate again.
+    /// `Invalid`, `NotFound`, `DeviceInactive`; `Store`: the key may have a login token that is lost; rotate again.
     pub async fn rotate_device(
         &self,
         user: &str,

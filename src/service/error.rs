@@ -13,7 +13,7 @@ pub enum ServiceError {
     Invalid {
         /// Which.
         field: &'static str,
-        /// What is wrong with it, without the value.
+        /// The mistake, without the value.
         detail: String,
     },
     /// As many logins as allowed are being verified by a slow hash. Nothing was changed; try again.

@@ -138,7 +138,7 @@ fn result(outcome: DeviceImportOutcome, uuid: &str, is_first: bool) -> DeviceImp
             DeviceImportResult::Rejected { field: "user", detail: Rejection::TooManyDevices.to_string() }
         }
         DeviceImportOutcome::TooManyUsers => {
-            let detail = format!("is that of the imported device keys of {MAX_USERS_PER_UUID} other users");
+            let detail = format!("belongs to imported device keys of {MAX_USERS_PER_UUID} other users");
             DeviceImportResult::Rejected { field: "uuid", detail }
         }
     }

@@ -44,7 +44,7 @@ pub struct ImportRecord {
 }
 
 impl Service {
-    /// Makes the token of a record. The import counts as an access, so that nobody is logged out by the move, but the times
+    /// Makes the token of a record. The import counts as an access, so that the move logs no user out, but the times
     /// that are shown come from the export.
     ///
     /// # Errors

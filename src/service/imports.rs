@@ -28,7 +28,7 @@ pub enum ImportResult {
 }
 
 /// A valid record: its place among those to import.
-struct Accepted {
+struct ValidRecord {
     place: usize,
     id: TokenId,
 }
@@ -50,7 +50,7 @@ impl Service {
         let forms = self.foreign_forms().clone();
         let mut imports: Vec<NewImport> = Vec::with_capacity(records.len());
         let mut first_with: HashMap<ForeignDigest, usize> = HashMap::new();
-        let judged: Vec<Result<Accepted, ImportResult>> = records
+        let judged: Vec<Result<ValidRecord, ImportResult>> = records
             .into_iter()
             .map(|record| {
                 let import = self.import_of(record, forms.configured(), call.now_ms).map_err(rejected)?;
@@ -59,12 +59,12 @@ impl Service {
                 if place == imports.len() {
                     imports.push(import);
                 }
-                Ok(Accepted { place, id })
+                Ok(ValidRecord { place, id })
             })
             .collect();
         let outcomes = self.store.import(&imports, is_dry, call).await?;
         let mut is_told = vec![false; imports.len()];
-        let mut result = |Accepted { place, id }| {
+        let mut result = |ValidRecord { place, id }| {
             let is_first = !std::mem::replace(&mut is_told[place], true);
             if imports[place].token.record.id != id {
                 return of_outcome(ImportOutcome::OtherUser, id);

@@ -8,11 +8,8 @@ use super::core::Service;
 use super::error::ServiceError;
 use super::fields::{check_object, valid, valid_if_some};
 use crate::model::field_rules as rules;
-use crate::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token, TokenDetails,
-    TokenRecord,
-};
-use crate::token_string::{SecretHash, TokenId, VerifiedMark};
+use crate::model::token::{Bars, RelatedObject, Texts, Token, TokenDetails, TokenRecord};
+use crate::token_string::{SecretHash, TokenId};
 
 /// The token that a login service asks for.
 #[derive(Clone, Debug)]
@@ -25,7 +22,7 @@ pub struct NewToken {
     pub user_agent: String,
     /// The kind of token.
     pub auth_slug: Option<String>,
-    /// What authenticated the user.
+    /// The back end that authenticated the user.
     pub backend: Option<String>,
     /// The actions that the application may let the holder do: see [`field_rules::scopes`](rules::scopes).
     pub scopes: Vec<String>,
@@ -91,27 +88,15 @@ impl Service {
         // Checked before.
         let scopes = rules::scopes(new.scopes.iter().map(String::as_str)).unwrap_or_default();
         let texts = Texts::new(&new.user, new.auth_slug.as_deref(), new.backend.as_deref(), None);
+        let texts = texts.with_scopes(Some(&scopes));
+        let record = TokenRecord {
+            bars: Bars::NONE.with(Bars::PENDING, !new.is_authenticated),
+            allowed_cookie: new.allowed_cookie,
+            allowed_header: new.allowed_header,
+            ..TokenRecord::issued(id, secret_hash, texts, now_ms, idle_ms, ends_at_ms)
+        };
         Token {
-            record: Arc::new(TokenRecord {
-                id,
-                secret_hash,
-                previous: PreviousSecrets::default(),
-                refused: RefusedMarks::default(),
-                verified: VerifiedMark::default(),
-                texts: texts.with_scopes(Some(&scopes)),
-                takeover: None,
-                is_active: true,
-                bars: Bars::NONE.with(Bars::PENDING, !new.is_authenticated),
-                allowed_cookie: new.allowed_cookie,
-                allowed_header: new.allowed_header,
-                expires_at_ms: ends_at_ms.min(now_ms.saturating_add(idle_ms)),
-                idle_ms,
-                ends_at_ms,
-                created_at_ms: now_ms,
-                accesses: AccessMark::default(),
-                details: Cached::default(),
-                json: Cached::default(),
-            }),
+            record: Arc::new(record),
             details: Arc::new(TokenDetails {
                 user_agent: rules::user_agent(&new.user_agent),
                 ip: new.ip,

@@ -41,7 +41,7 @@ impl Service {
     /// Ends the takeover under way on a token, and returns it.
     ///
     /// # Errors
-    /// `NotFound` if there is none; `Store`.
+    /// `NotFound` without a takeover; `Store`.
     pub async fn end_takeover(
         &self,
         token: TokenId,

@@ -4,7 +4,7 @@ use super::core::Service;
 use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::new_token::NewToken;
-use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
+use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditOutcome, AuditedRequest};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
 use crate::model::idempotency::RequestName;
@@ -27,8 +27,8 @@ impl Service {
     /// Issues a token.
     ///
     /// # Errors
-    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; nobody
-    /// has its secret.
+    /// `Invalid`, `UserLocked`, `TooManyTokens`, `ObjectFull`; `Store`: it is unknown whether the token was issued; its
+    /// secret is lost.
     pub async fn issue(&self, new: NewToken, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         self.issue_once(new, None, actor).await
     }
@@ -65,7 +65,7 @@ impl Service {
         let mut found = self.store.token(id, self.clock.now_ms()).await?;
         // After an outage this node may have renewals that the store does not know yet.
         if found.is_none() && self.last_access.earned(id).is_some() {
-            // What could not be written stays in the queue.
+            // Accesses that could not be written stay in the queue.
             let _ = self.last_access.flush().await;
             found = self.store.token(id, self.clock.now_ms()).await?;
         }
@@ -116,7 +116,7 @@ impl Service {
     ///
     /// # Errors
     /// `NotFound`, `Revoked`, `UserLocked`, `Pending`, `RotatedTooOften`; `Store`: both secrets may be good for the grace,
-    /// and only the new one, which nobody has, after it.
+    /// and only the new one, which is lost, after it.
     pub async fn rotate(&self, id: TokenId, actor: Actor<'_>) -> Result<Issued, ServiceError> {
         self.rotate_once(id, None, actor).await
     }
@@ -156,7 +156,7 @@ impl Service {
         if user.is_some() {
             let reason = Some(RevokeReason::Reuse.name().to_owned());
             let entry = AuditEntry { user, token: Some(id), reason, ..AuditEntry::new(Action::TokenRevoke) };
-            let line = AuditLine::new(&entry, Outcome::Done, Some(Actor::Doorward));
+            let line = AuditLine::new(&entry, AuditOutcome::Done, Some(Actor::Doorward));
             request.map_or(line, |request| line.of_request(request)).write();
         }
         Ok(())

@@ -34,8 +34,8 @@ pub struct ChangeCounters {
     pub revoked: ByReason,
     /// Takeovers started.
     pub takeovers_started: ChangeCounter,
-    /// Takeovers ended by a call, by reason; those that end with their token are not counted. An erasure counts those of its
-    /// user by others.
+    /// Takeovers ended by a call, by reason; takeovers that end with their token are not counted. An erasure counts the
+    /// takeovers of its user by others.
     pub takeovers_ended: ByReason,
     /// Device logins.
     pub device_logins: ChangeCounter,

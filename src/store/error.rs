@@ -9,22 +9,33 @@ pub enum StoreError {
     /// The store must not be used as it is, and nothing was changed. An operator has to act.
     #[error("the store must not be used: {0}")]
     Unusable(String),
+    /// The change was made, but too few copies of it were acknowledged in time (`durable-writes`): a failover may lose it.
+    #[error("the change is done, but not as durable as durable-writes demands")]
+    NotDurable,
     /// A record is not what this version writes. Trying again does not help; an operator has to act.
     #[error("the record of {key} is corrupt: {reason}")]
     Corrupt {
         /// The key or id of the record; no secret.
         key: String,
-        /// What is wrong with it.
+        /// The mistake in it.
         reason: String,
     },
 }
 
 impl StoreError {
+    /// The error of an answer that another node may be about to change, after a server came back with other data.
+    pub(crate) fn settling() -> Self {
+        Self::Unavailable(
+            "the server has other data than before, and other nodes may still write to it".into(),
+        )
+    }
+
     /// Returns the name of the kind of error in traces.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Unusable(_) => "unusable",
+            Self::NotDurable => "not_durable",
             Self::Corrupt { .. } => "corrupt",
         }
     }
@@ -48,7 +59,7 @@ impl Unwritten {
         Self { places: if are_lost { Vec::new() } else { places.to_vec() }, error }
     }
 
-    /// Both failures; the error is that of `self`.
+    /// Both failures; `self` has the error that is reported.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.places.extend(other.places);
         self

@@ -15,11 +15,11 @@ pub struct StoreLimits {
     pub max_tokens_per_user: usize,
     /// A related object has at most this many live tokens.
     pub max_tokens_per_object: usize,
-    /// What happens to one token too many.
+    /// The fate of one token too many.
     pub over_limit: OverLimit,
     /// A takeover that is over stays readable for this long.
     pub takeover_retention_ms: u64,
-    /// So many of the newest events of a user are kept.
+    /// How many of a user's events are kept, the newest ones.
     pub events_per_user: usize,
     /// An event is kept for this long.
     pub event_retention_ms: u64,

@@ -19,7 +19,7 @@ use crate::token_string::{SecretHash, TokenId};
 
 /// Reads token records on the hot path.
 pub enum RecordReader {
-    /// From the embedded store.
+    /// Reads the embedded store.
     Memory(Arc<MemoryStore>),
     /// Over a connection of the runtime's own.
     #[cfg(feature = "redis")]
@@ -28,7 +28,7 @@ pub enum RecordReader {
 
 impl RecordReader {
     /// Calls `use_it` with the record of this id as far as it is known without waiting: `Some(None)` if it is known that
-    /// there is none. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
+    /// no such token exists. `use_it` runs under the cache's lock: keep it short and do not call the store. It returns whether the
     /// cached record answered the look-up. `boottime_ms` was read for this look-up.
     pub fn look<R>(
         &self,
@@ -59,7 +59,8 @@ impl RecordReader {
         })
     }
 
-    /// Returns the record of this id as far as it is known without waiting: `Some(None)` if it is known that there is none.
+    /// Returns the record of this id as far as it is known without waiting: `Some(None)` if it is known not to
+    /// exist.
     pub fn known_record(&self, id: TokenId) -> Option<Option<Arc<TokenRecord>>> {
         on_store!(match self {
             Self::Memory(store) => Some(store.record(id)),
@@ -75,7 +76,7 @@ impl RecordReader {
         Ok(self.read(id).await?.record)
     }
 
-    /// Reads the record of this id, and tells whether it is fresh.
+    /// Reads the record of this id, and says whether it is fresh.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -169,6 +170,14 @@ impl RecordReader {
         on_store!(match self {
             Self::Memory(_) => false,
             Self::Redis(reader) => reader.may_be_renewed(record, now_ms),
+        })
+    }
+
+    /// Whether another node may be about to write a secret of this token that the store does not know.
+    pub fn is_settling(&self, id: TokenId) -> bool {
+        on_store!(match self {
+            Self::Memory(_) => false,
+            Self::Redis(reader) => reader.is_settling(id),
         })
     }
 

@@ -13,7 +13,7 @@ pub const TOKEN_STRING_BYTES: usize = CHECKED_BYTES + MAC_BYTES;
 /// Characters of a token string after its prefix.
 pub const TOKEN_STRING_CHARS: usize = TOKEN_STRING_BYTES / 3 * 4;
 
-/// What a split token is for. Its prefix tells, and the MAC covers the prefix.
+/// The purpose of a split token. Its prefix names it, and the MAC covers the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// A session token, `dw_`.

@@ -18,7 +18,7 @@ const MARK_KEY_CONTEXT: &str = "doorward 2026-11 key of marks in memory";
 /// Checks that a text can be a token key.
 ///
 /// # Errors
-/// What is wrong with it, without the text: the rest of a sentence that starts with the key.
+/// The mistake in it, without the text: the rest of a sentence that starts with the key.
 pub fn check_token_key(text: &str) -> Result<(), String> {
     let (least, most) = (TOKEN_KEY_CHARS.start(), TOKEN_KEY_CHARS.end());
     if !TOKEN_KEY_CHARS.contains(&text.chars().count()) {

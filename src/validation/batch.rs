@@ -41,7 +41,7 @@ enum Claim {
     Foreign(VerifiedToken),
 }
 
-/// What the first pass did with a token string.
+/// The outcome of the first pass for a token string.
 enum FirstPass {
     /// Judged by the cached record.
     Shown,
@@ -69,8 +69,8 @@ impl Claim {
 }
 
 impl Validator {
-    /// Returns the tokens of these strings in their order, `None` for each that is not valid now. The rules are those of
-    /// [`Validator::validate`], except that every transport is allowed: the caller is a trusted back end.
+    /// Returns the tokens of these strings in their order, `None` for each that is not valid now. The rules of
+    /// [`Validator::validate`] hold, except that every transport is allowed: the caller is a trusted back end.
     ///
     /// Cached tokens are not read; the others are read together.
     ///
@@ -152,28 +152,7 @@ impl Validator {
             return Err(no_token_keys());
         };
         let now_ms = self.service.clock().now_ms();
-        let mut left = LeftOver::default();
-        let mut claims = Vec::with_capacity(token_strings.len());
-        for (at, token_string) in token_strings.iter().enumerate() {
-            let refused = match self.identify(token_string.as_ref(), FormSet::ALL, now_ms) {
-                Identified::Native(unverified) => {
-                    claims.push((at, Claim::Native(unverified)));
-                    continue;
-                }
-                Identified::Foreign(verified) => {
-                    claims.push((at, Claim::Foreign(verified)));
-                    continue;
-                }
-                Identified::Unresolved(digests) => {
-                    left.aliases.push((at, digests));
-                    continue;
-                }
-                Identified::Unknown => ValidationResult::Refused,
-                Identified::Malformed => ValidationResult::Forged,
-            };
-            self.count_known(refused, 1);
-            show(at, None);
-        }
+        let (claims, mut left) = self.sort_out(token_strings, now_ms, show);
         let ids: Vec<_> = claims.iter().map(|(_, claim)| claim.id()).collect();
         let (mut valid, mut forged) = (0, 0);
         self.reader.look_each(&ids, |number, known| {
@@ -202,6 +181,38 @@ impl Validator {
         }
         self.count_known(ValidationResult::Forged, forged);
         Ok(left)
+    }
+
+    /// Finds what each string claims. Shows the strings that name no token, and leaves the strings of unknown aliases over.
+    fn sort_out(
+        &self,
+        token_strings: &[impl AsRef<[u8]>],
+        now_ms: u64,
+        show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
+    ) -> (Vec<(usize, Claim)>, LeftOver) {
+        let mut left = LeftOver::default();
+        let mut claims = Vec::with_capacity(token_strings.len());
+        for (at, token_string) in token_strings.iter().enumerate() {
+            let refused = match self.identify(token_string.as_ref(), FormSet::ALL, now_ms) {
+                Identified::Native(unverified) => {
+                    claims.push((at, Claim::Native(unverified)));
+                    continue;
+                }
+                Identified::Foreign(verified) => {
+                    claims.push((at, Claim::Foreign(verified)));
+                    continue;
+                }
+                Identified::Unresolved(digests) => {
+                    left.aliases.push((at, digests));
+                    continue;
+                }
+                Identified::Unknown => ValidationResult::Refused,
+                Identified::Malformed => ValidationResult::Forged,
+            };
+            self.count_known(refused, 1);
+            show(at, None);
+        }
+        (claims, left)
     }
 
     /// Judges one string by the cached record, if its details are cached, too.
@@ -266,7 +277,7 @@ impl Validator {
         show: &mut impl FnMut(usize, Option<TokenRef<'_>>),
     ) -> Result<(), StoreError> {
         let mut tokens = self.read_tokens(later).await?;
-        self.read_anew(later, request, &mut tokens).await?;
+        self.read_again(later, request, &mut tokens).await?;
         // The time after the look-ups: a token that expired during them is expired.
         let now_ms = self.service.clock().now_ms();
         let mut results = Vec::with_capacity(later.len());
@@ -328,13 +339,13 @@ impl Validator {
     }
 
     /// Reads the tokens again whose secret was handed out after their record was read.
-    async fn read_anew(
+    async fn read_again(
         &self,
         later: &[Later],
         request: Option<&AuditedRequest>,
         tokens: &mut [Option<Token>],
     ) -> Result<(), StoreError> {
-        let read_anew = async |(token, later): (&mut Option<Token>, &Later)| {
+        let read_again = async |(token, later): (&mut Option<Token>, &Later)| {
             let Some(found) = token.as_ref().map(|token| token.record.clone()) else { return Ok(()) };
             let verified = later.verified;
             let read = RecordRead { record: Some(found.clone()), is_fresh: false };
@@ -344,7 +355,7 @@ impl Validator {
             }
             Ok(())
         };
-        try_join_all(tokens.iter_mut().zip(later).map(read_anew)).await?;
+        try_join_all(tokens.iter_mut().zip(later).map(read_again)).await?;
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ impl JudgedBy {
 }
 
 /// A value for each result and source.
-type Table<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
+type ByResultAndSource<T> = [[T; ValidationResult::ALL.len()]; JudgedBy::ALL.len()];
 
 /// Blocks of a validator. If more threads share it, some write to the same block.
 const BLOCKS: usize = 8;
@@ -74,9 +74,9 @@ pub struct ValidationCounters(Arc<[Block; BLOCKS]>);
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Block {
-    timed: Table<LatencyHistogram>,
+    timed: ByResultAndSource<LatencyHistogram>,
     /// Validations of batches: a batch has one duration, not one for each token.
-    batched: Table<AtomicU64>,
+    batched: ByResultAndSource<AtomicU64>,
 }
 
 impl ValidationCounters {
@@ -123,8 +123,8 @@ impl Block {
 /// The sums of the counters of several validators.
 #[derive(Clone, Debug, Default)]
 pub struct ValidationSums {
-    timed: Table<LatencySums>,
-    batched: Table<u64>,
+    timed: ByResultAndSource<LatencySums>,
+    batched: ByResultAndSource<u64>,
 }
 
 impl ValidationSums {

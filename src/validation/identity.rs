@@ -43,7 +43,7 @@ impl Identity {
         self.record.auth_slug()
     }
 
-    /// What authenticated the user.
+    /// The back end that authenticated the user.
     pub fn backend(&self) -> Option<&str> {
         self.record.backend()
     }

@@ -73,7 +73,7 @@ impl Validator {
         }
     }
 
-    /// Judges by what a look at the cache has shown: a record, that there is none, or nothing.
+    /// Judges by what a look at the cache has shown: a record, the absence of one, or nothing.
     fn judge_look<R>(
         &self,
         verified: VerifiedToken,

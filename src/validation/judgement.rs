@@ -1,4 +1,4 @@
-//! What a judgement may come to, and what it may still lack.
+//! The results of a judgement, and the reads that it may still need.
 
 use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
@@ -15,7 +15,7 @@ pub enum Access {
     Exempt,
 }
 
-/// What a token string is worth. It borrows the cached record.
+/// The worth of a token string. It borrows the cached record: clone the record to keep it.
 #[derive(Clone, Copy, Debug)]
 pub enum Judgement<'a> {
     /// Valid, at this time in milliseconds since the Unix epoch.
@@ -74,7 +74,7 @@ impl<'a> LookUp<'a> {
     }
 }
 
-/// What a judgement lacks.
+/// The read that a judgement needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// The record: none is known here.

@@ -168,6 +168,10 @@ impl Validator {
             (RecordVerdict::RotatedOut, _) if !is_foreign => {
                 self.service.secret_reused(id, &secret_hash, request).await?
             }
+            // Another node may be about to write the rotation that it comes from.
+            (RecordVerdict::WrongSecret, Some(_)) if self.reader.is_settling(id) => {
+                return Err(StoreError::settling());
+            }
             (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
             _ => {}
         }

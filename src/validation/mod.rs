@@ -1,6 +1,6 @@
 //! Validation: is this token string valid, now, on this transport?
 //!
-//! [`identify`] tells what a string is. [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what
+//! [`identify`] finds the token that a string names. [`judge`] is the hot path: it judges by the record in memory. [`look_up`] reads what
 //! the judgement lacks. [`batch`] judges many strings at once. [`counters`] counts and times all of them.
 
 pub mod batch;

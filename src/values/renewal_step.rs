@@ -8,7 +8,7 @@ pub enum RenewalStep {
         /// The share.
         percent: u8,
     },
-    /// The same duration for every token.
+    /// One duration for every token.
     Fixed {
         /// Milliseconds.
         ms: u64,

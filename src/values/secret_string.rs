@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A secret text. `Debug` shows `***` in its place.
 ///
-/// The memory is not overwritten on drop: `docs/decisions-libraries.md` says why.
+/// The memory is not overwritten on drop: `docs/decisions.md` says why.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretString(String);
 

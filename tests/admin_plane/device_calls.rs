@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::server::Server;
+use crate::common::server::{Server, key, pointers};
 
 pub const UUID: &str = "0123456789abcdef0123456789abcdef";
 
@@ -19,6 +19,16 @@ pub fn make(server: &Server, uuid: &str) -> Value {
 
 pub fn login_body(uuid: &str, login_token: &Value) -> Value {
     json!({"uuid": uuid, "login_token": login_token, "ip": "203.0.113.7"})
+}
+
+/// Asserts that a login is refused; returns the answer without its date.
+pub fn refused_login(server: &Server, uuid: &str, login_token: &Value) -> (Vec<(String, String)>, Vec<u8>) {
+    let headers = [key(), ("X-Request-Id", "the-same")];
+    let body = login_body(uuid, login_token);
+    let response = server.admin().request("POST", "/v1/devices/login", &headers, Some(&body));
+    assert_eq!(pointers(&response, 401), [""; 0], "{uuid} {login_token}");
+    let headers = response.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+    (headers, response.body)
 }
 
 /// Logs in with a device key and returns the token object.

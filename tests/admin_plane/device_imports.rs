@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::device_calls::*;
 use crate::common::imported_devices::{HASH, LOGIN_TOKEN, OTHER_HASH, OTHER_LOGIN_TOKEN};
-use crate::common::server::{Server, key, pointers, text};
+use crate::common::server::{Server, pointers, text};
 use crate::on_each_store;
 
 /// A login token of skip-django-auth-token 0.7.2 with Django 5.2, and what its database has of it:
@@ -69,7 +69,7 @@ fn an_imported_device_key_logs_in_with_its_former_login_token() {
 }
 
 #[test]
-fn users_who_share_a_device_are_told_apart_by_the_login_token() {
+fn the_login_token_distinguishes_users_who_share_a_device() {
     on_each_store(&[], |server| {
         let devices = json!([record("alice", "pad", HASH), record("bob", "pad", OTHER_HASH)]);
         assert_eq!(import(server, devices, false), json!(vec![result("imported", "pad"); 2]));
@@ -103,15 +103,7 @@ fn every_refused_login_with_a_former_login_token_gets_the_same_answer() {
             ("phone", json!(format!("{LOGIN_TOKEN} "))),
             ("phone", json!(HASH)),
         ]
-        .map(|(uuid, login_token)| {
-            let headers = [key(), ("X-Request-Id", "the-same")];
-            let body = login_body(uuid, &login_token);
-            let response = server.admin().request("POST", "/v1/devices/login", &headers, Some(&body));
-            assert_eq!(pointers(&response, 401), [""; 0], "{uuid} {login_token}");
-            let headers: Vec<_> =
-                response.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
-            (headers, response.body)
-        });
+        .map(|(uuid, login_token)| refused_login(server, uuid, &login_token));
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }
@@ -126,8 +118,7 @@ fn every_refused_login_with_a_former_login_token_gets_the_same_answer() {
 
 #[test]
 fn wrong_records_are_rejected_one_by_one() {
-    let settings = [("DOORWARD_MAX_DEVICES_PER_USER", "2")];
-    on_each_store(&settings, |server| {
+    on_each_store(&[], |server| {
         let with = |name: &str, value: Value| {
             let mut device = record("alice", "phone", HASH);
             device[name] = value;
@@ -163,6 +154,14 @@ fn wrong_records_are_rejected_one_by_one() {
         }
         let statuses: Vec<_> = (10..13).map(|at| text(&results[at]["status"])).collect();
         assert_eq!(statuses, ["imported", "exists", "imported"], "the second is the first again");
+    });
+}
+
+#[test]
+fn a_user_gets_no_more_devices_by_an_import_than_by_calls() {
+    let settings = [("DOORWARD_MAX_DEVICES_PER_USER", "2")];
+    on_each_store(&settings, |server| {
+        import(server, json!([record("alice", "phone", HASH), record("alice", "pad", HASH)]), false);
         for is_dry in [true, false] {
             let third = import(server, json!([record("alice", "third", HASH)]), is_dry);
             let error = &third[0]["errors"][0];
@@ -172,7 +171,12 @@ fn wrong_records_are_rejected_one_by_one() {
             );
         }
         assert_eq!(list(server, "").0.len(), 2);
-        // Neither list, and both.
+    });
+}
+
+#[test]
+fn a_call_imports_tokens_device_keys_or_both() {
+    on_each_store(&[], |server| {
         let response = server.call("POST", "/v1/import", Some(&json!({"tokens": null})));
         assert_eq!(pointers(&response, 422), ["#/tokens"]);
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

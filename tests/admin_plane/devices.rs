@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::device_calls::*;
-use crate::common::server::{assert_invalid_token, identity, key, pointers, text, token_path};
+use crate::common::server::{assert_invalid_token, identity, pointers, text, token_path};
 use crate::on_each_store;
 
 #[test]
@@ -107,15 +107,7 @@ fn every_refused_login_gets_the_same_answer() {
             (UUID, &json!("dwd_é\u{0}")),
             (UUID, &json!("x".repeat(10_000))),
         ]
-        .map(|(uuid, login_token)| {
-            let headers = [key(), ("X-Request-Id", "the-same")];
-            let body = login_body(uuid, login_token);
-            let response = server.admin().request("POST", "/v1/devices/login", &headers, Some(&body));
-            assert_eq!(pointers(&response, 401), [""; 0], "{uuid} {login_token}");
-            let headers: Vec<_> =
-                response.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
-            (headers, response.body)
-        });
+        .map(|(uuid, login_token)| refused_login(server, uuid, login_token));
         for other in &refused[1..] {
             assert_eq!(other, &refused[0]);
         }
@@ -252,7 +244,16 @@ fn each_bad_field_is_named_and_nothing_is_written() {
         ] {
             assert_eq!(pointers(&server.call("PATCH", &path, Some(&body)), 422), expected, "{body}");
         }
-        let login_token = &made["login_token"];
+        assert_eq!(list(server, "").0, [without_answer(&made)]);
+        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
+    });
+}
+
+#[test]
+fn each_bad_field_of_a_login_is_named_and_no_token_is_issued() {
+    on_each_store(&[], |server| {
+        let made = make(server, UUID);
+        let (login_token, long) = (&made["login_token"], "é".repeat(33));
         for (body, expected) in [
             (json!({}), vec!["#/uuid", "#/login_token", "#/ip"]),
             (json!({"uuid": UUID, "login_token": 1, "ip": "x"}), vec!["#/login_token", "#/ip"]),
@@ -266,6 +267,15 @@ fn each_bad_field_is_named_and_nothing_is_written() {
             let response = server.call("POST", "/v1/devices/login", Some(&body));
             assert_eq!(pointers(&response, 422), expected, "{body}");
         }
+        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
+    });
+}
+
+#[test]
+fn each_bad_part_of_a_path_or_a_query_is_named() {
+    on_each_store(&[], |server| {
+        let made = make(server, UUID);
+        let path = format!("{DEVICES}/{UUID}");
         for (method, path, expected) in [
             ("GET", format!("{DEVICES}?limit=0&cursor=x&x=1"), vec!["#/limit", "#/cursor", "#/x"]),
             ("GET", "/v1/users/-/devices".into(), vec!["#/user"]),
@@ -276,7 +286,6 @@ fn each_bad_field_is_named_and_nothing_is_written() {
             assert_eq!(pointers(&server.call(method, &path, None), 422), expected, "{method} {path}");
         }
         assert_eq!(list(server, "").0, [without_answer(&made)]);
-        assert_eq!(server.list("?include=revoked").0, [Value::Null; 0]);
     });
 }
 

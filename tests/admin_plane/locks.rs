@@ -26,14 +26,30 @@ fn assert_user_locked(response: &Response) {
     assert_eq!(response.json()["type"], "urn:doorward:problem:user-locked");
 }
 
+/// Asserts that no endpoint takes the token of a locked user.
+fn assert_refused_everywhere(server: &Server, token: &Value) {
+    let get = |path: &str| server.validation().get(path, &[("Authorization", &bearer(token))]);
+    for path in ["/auth", "/auth/a", "/check/any", "/session"] {
+        assert_invalid_token(&get(path));
+    }
+    let by_cookie = [("Cookie", &*cookie(token))];
+    assert_invalid_token(&server.validation().get("/auth", &by_cookie));
+    for path in ["/auth-optional", "/check/door"] {
+        assert_eq!(identity(&get(path))[0], "-", "{path}");
+    }
+    let logout = format!(
+        "POST /logout HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nContent-Length: 0\r\n\r\n",
+        bearer(token)
+    );
+    assert_invalid_token(&server.validation().send(logout));
+    assert_eq!(introspect(server, token), json!({"active": false}));
+}
+
 #[test]
 fn a_locked_users_tokens_are_refused_everywhere_and_none_is_lost() {
     on_each_store(&[("DOORWARD_CHECKS", "any,door:anonymous=true")], |server| {
         let tokens = [server.issue(json!({})), server.issue(json!({"auth_slug": "web"}))];
         let others = server.issue(json!({"user": "bob"}));
-        let get = |path: &str, token: &Value| {
-            server.validation().get(path, &[("Authorization", &bearer(&token["token"]))])
-        };
         let batch = || {
             let all: Vec<_> = tokens.iter().map(|token| &token["token"]).collect();
             server.call("POST", "/v1/validate", Some(&json!({"tokens": all}))).json()["results"].clone()
@@ -50,20 +66,7 @@ fn a_locked_users_tokens_are_refused_everywhere_and_none_is_lost() {
             }
             assert_eq!(is_locked(server), json!({"locked": true}));
             for token in &tokens {
-                for path in ["/auth", "/auth/a", "/check/any", "/session"] {
-                    assert_invalid_token(&get(path, token));
-                }
-                let by_cookie = [("Cookie", &*cookie(&token["token"]))];
-                assert_invalid_token(&server.validation().get("/auth", &by_cookie));
-                for path in ["/auth-optional", "/check/door"] {
-                    assert_eq!(identity(&get(path, token))[0], "-", "{path}");
-                }
-                let logout = format!(
-                    "POST /logout HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nContent-Length: 0\r\n\r\n",
-                    bearer(&token["token"])
-                );
-                assert_invalid_token(&server.validation().send(logout));
-                assert_eq!(introspect(server, &token["token"]), json!({"active": false}));
+                assert_refused_everywhere(server, &token["token"]);
                 let shown = server.token(&token["id"]);
                 assert_eq!((&shown["is_active"], &shown["locked"]), (&json!(true), &json!(true)));
             }
@@ -78,12 +81,9 @@ fn a_locked_users_tokens_are_refused_everywhere_and_none_is_lost() {
             identity(&server.auth(&token["token"]));
             assert_eq!(server.token(&token["id"])["locked"], false);
         }
-        let kinds: Vec<_> = server.call("GET", "/v1/users/alice/events", None).json()["events"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| text(&event["type"]).to_owned())
-            .collect();
+        let events = server.call("GET", "/v1/users/alice/events", None).json();
+        let events = events["events"].as_array().unwrap().iter();
+        let kinds: Vec<_> = events.map(|event| text(&event["type"]).to_owned()).collect();
         assert_eq!(kinds[..4], ["user.unlocked", "user.locked", "user.unlocked", "user.locked"]);
     });
 }
@@ -126,7 +126,7 @@ fn a_locked_user_gets_no_token_secret_or_takeover() {
 }
 
 #[test]
-fn a_user_without_tokens_is_locked_and_bad_calls_lock_nobody() {
+fn a_user_without_tokens_is_locked_and_bad_calls_lock_no_user() {
     on_each_store(&[], |server| {
         for (path, pointer) in [
             ("/v1/users/%2e%2e/lock", "#/user"),

@@ -54,6 +54,16 @@ fn a_client_can_authenticate_in_three_ways() {
             assert_eq!(response.json()["active"], true, "{line} {parameters}");
         }
     }
+    assert_eq!(client.connections(), 1);
+}
+
+#[test]
+fn a_client_that_does_not_authenticate_once_gets_an_oauth_error() {
+    let server = Server::start(&[]);
+    let token = server.issue(json!({}))["token"].clone();
+    let mut client = server.admin();
+    let basic = |user: &str, key: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{key}")));
+    let secret = format!("&client_id=any&client_secret={ADMIN_KEY}");
     let wrong = "k".repeat(40);
     let bad = [
         (String::new(), String::new(), r#"Bearer realm="doorward-admin""#),

@@ -153,9 +153,14 @@ fn unknown_paths_and_methods_are_rejected() {
         "//v1/tokens",
         "/V1/tokens",
         "/v1/users/a/b/tokens",
-        "/v1/users/%ff/tokens",
     ] {
-        assert_eq!(pointers(&server.call("GET", path, None), 404), [""; 0], "{path}");
+        let response = server.call("GET", path, None);
+        assert_eq!(pointers(&response, 404), [""; 0], "{path}");
+        assert_eq!(response.json()["type"], "urn:doorward:problem:no-such-path", "{path}");
+    }
+    for path in ["/v1/tokens/AAAAAAAAAAAAAAAA", "/v1/tokens/x", "/v1/users/%ff/tokens"] {
+        let problem = server.call("GET", path, None).json();
+        assert_eq!(problem["type"], "urn:doorward:problem:not-found", "{path}");
     }
     for (method, path, allow) in [
         ("GET", "/v1/tokens", "POST"),
@@ -169,6 +174,24 @@ fn unknown_paths_and_methods_are_rejected() {
         assert_eq!(pointers(&response, 405), [""; 0], "{method} {path}");
         assert_eq!(response.header("allow"), Some(allow), "{method} {path}");
     }
+}
+
+/// Returns the headers of callers without a right key: none, another one, a key in another place, or two.
+fn strangers(token: &Value, hash: &str) -> Vec<Vec<(&'static str, String)>> {
+    let good = key().1;
+    let of = |key: &str| format!("Bearer {key}");
+    vec![
+        vec![],
+        vec![("Authorization", of("x"))],
+        vec![("Authorization", of(&good["Bearer ".len()..good.len() - 1]))],
+        vec![("Authorization", format!("{good}x"))],
+        vec![("Authorization", good.replacen("Bearer", "Basic", 1))],
+        vec![("Authorization", of(text(token)))],
+        vec![("Authorization", of(hash))],
+        vec![("Authorization", good.to_owned()), ("Authorization", good.to_owned())],
+        vec![("Cookie", format!("doorward={good}"))],
+        vec![("X-Api-Key", good.to_owned())],
+    ]
 }
 
 #[test]
@@ -189,25 +212,12 @@ fn the_admin_plane_requires_a_key_with_the_routes_scope() {
         ("DELETE", "/v1/users/alice/tokens".to_owned(), None),
         ("GET", "/metrics".to_owned(), None),
     ];
-    let good = key().1;
     let of = |key: &str| format!("Bearer {key}");
-    let strangers = [
-        vec![],
-        vec![("Authorization", of("x"))],
-        vec![("Authorization", of(&good["Bearer ".len()..good.len() - 1]))],
-        vec![("Authorization", format!("{good}x"))],
-        vec![("Authorization", good.replacen("Bearer", "Basic", 1))],
-        vec![("Authorization", of(text(&token["token"])))],
-        vec![("Authorization", of(&hash(tokens_key)))],
-        vec![("Authorization", good.to_owned()), ("Authorization", good.to_owned())],
-        vec![("Cookie", format!("doorward={good}"))],
-        vec![("X-Api-Key", good.to_owned())],
-    ];
     let ask = |(method, path, body): &(&str, String, Option<&Value>), headers: &[(&str, &str)]| {
         Client::new(server.admin_listen()).request(method, path, headers, *body)
     };
     for call in &calls {
-        for headers in &strangers {
+        for headers in strangers(&token["token"], &hash(tokens_key)) {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let response = ask(call, &headers);
             assert_eq!(pointers(&response, 401), [""; 0], "{call:?} {headers:?}");
@@ -233,6 +243,22 @@ fn the_admin_plane_requires_a_key_with_the_routes_scope() {
         let response = server.admin().get(path, &[]);
         assert_eq!(response.status, 200);
         assert_empty(&response);
+    }
+}
+
+/// A stranger learns nothing of names, and a caller with a key gets 404.
+#[test]
+fn a_name_that_no_record_can_have_is_refused_after_the_credentials() {
+    let server = Server::start(&[]);
+    for (method, path) in [
+        ("GET", "/v1/tokens/short"),
+        ("DELETE", "/v1/tokens/not!an!id"),
+        ("POST", "/v1/tokens/short/rotate"),
+        ("GET", "/v1/users/%ff/tokens"),
+        ("GET", "/v1/users/alice/devices/-"),
+    ] {
+        assert_eq!(server.admin().request(method, path, &[], None).status, 401, "{path}");
+        assert_eq!(server.call(method, path, None).status, 404, "{path}");
     }
 }
 

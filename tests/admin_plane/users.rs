@@ -20,6 +20,25 @@ fn listed(server: &Server, path: &str, name: &str) -> Vec<Value> {
     server.call("GET", path, None).json()[name].as_array().unwrap().clone()
 }
 
+/// Asserts that the feed has an event of each erased object, and at last of the user.
+fn assert_feed_shows_erasure(feed: &mut FeedReader) {
+    let events: Vec<_> = (0..4).map(|_| feed.event()).collect();
+    let shown = |(_, kind, data): &(String, String, Value)| {
+        (kind.clone(), data["reason"].clone(), data["user"].clone(), data["actor"].clone())
+    };
+    let expected = [
+        ("takeover.ended", json!("erased")),
+        ("token.revoked", json!("erased")),
+        ("device.ended", Value::Null),
+        ("user.erased", Value::Null),
+    ];
+    let by = |(kind, reason): (&str, Value)| {
+        (kind.to_owned(), reason, json!("alice"), events[0].2["actor"].clone())
+    };
+    assert_eq!(events.iter().map(shown).collect::<Vec<_>>(), expected.map(by));
+    assert!(text(&events[3].2["actor"]).starts_with("key:"));
+}
+
 #[test]
 fn a_user_is_erased_with_everything_and_may_come_back() {
     on_both_stores(&[], |server| {
@@ -58,23 +77,7 @@ fn a_user_is_erased_with_everything_and_may_come_back() {
         assert_eq!(server.call("POST", "/v1/devices/login", Some(&login)).status, 401);
         identity(&server.auth(&others["token"]));
 
-        // The feed has an event of each erased object, and at last of the user.
-        let events: Vec<_> = (0..4).map(|_| feed.event()).collect();
-        let shown = |(_, kind, data): &(String, String, Value)| {
-            (kind.clone(), data["reason"].clone(), data["user"].clone(), data["actor"].clone())
-        };
-        let expected = [
-            ("takeover.ended", json!("erased")),
-            ("token.revoked", json!("erased")),
-            ("device.ended", Value::Null),
-            ("user.erased", Value::Null),
-        ];
-        let by = |(kind, reason): (&str, Value)| {
-            (kind.to_owned(), reason, json!("alice"), events[0].2["actor"].clone())
-        };
-        assert_eq!(events.iter().map(shown).collect::<Vec<_>>(), expected.map(by));
-        assert!(text(&events[3].2["actor"]).starts_with("key:"));
-
+        assert_feed_shows_erasure(&mut feed);
         erase(server, ALICE);
         let again = server.issue(json!({}));
         identity(&server.auth(&again["token"]));

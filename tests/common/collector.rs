@@ -40,6 +40,11 @@ impl Span {
     pub fn attribute(&self, name: &str) -> &str {
         self.attributes.get(name).map_or("", String::as_str)
     }
+
+    /// Returns all attributes, sorted by name.
+    pub fn all_attributes(&self) -> Vec<(&str, &str)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
 }
 
 impl Collector {

@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use doorward::internals::foreign::ForeignDigest;
 use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RefusedMarks, Texts, TokenDetails,
-};
+use doorward::internals::model::token::{Texts, TokenDetails};
 use doorward::internals::store::alias::AliasOptions;
 use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::record_reader::RecordReader;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
-use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind, VerifiedMark};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
@@ -90,6 +88,16 @@ impl TestStore {
         Self { servers, ..open_redis(&url, &prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
     }
 
+    /// Opens another node's store of the same data, with limits of its own.
+    pub async fn sibling(&self, limits: StoreLimits) -> Self {
+        let (servers, url) = match &self.servers {
+            Servers::None => panic!("the embedded store has one node"),
+            Servers::One(server) => (Servers::One(server.clone()), server.url()),
+            Servers::Cluster(cluster) => (Servers::Cluster(cluster.clone()), cluster.url()),
+        };
+        Self { servers, ..open_redis(&url, &self.prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
+    }
+
     /// Opens a store with the default key prefix on the test's own server.
     pub async fn on_server(server: &RedisServer, limits: StoreLimits, timeout: Duration) -> Self {
         Self::at_url(&server.url(), limits, timeout).await
@@ -136,27 +144,11 @@ impl TestStore {
     /// Returns a token that is not issued yet: an hour of idle time, 30 days of lifetime.
     pub fn sample(&self, user: &str, now_ms: u64) -> Token {
         let minted = self.mint(user);
+        let texts = Texts::new(user, None, None, None);
+        let ends_at_ms = now_ms + 30 * DAY_MS;
+        let record = TokenRecord::issued(minted.id, minted.hash, texts, now_ms, HOUR_MS, ends_at_ms);
         Token {
-            record: Arc::new(TokenRecord {
-                id: minted.id,
-                secret_hash: minted.hash,
-                texts: Texts::new(user, None, None, None),
-                takeover: None,
-                previous: PreviousSecrets::default(),
-                refused: RefusedMarks::default(),
-                is_active: true,
-                bars: Bars::NONE,
-                allowed_cookie: true,
-                allowed_header: true,
-                expires_at_ms: now_ms + HOUR_MS,
-                idle_ms: HOUR_MS,
-                ends_at_ms: now_ms + 30 * DAY_MS,
-                created_at_ms: now_ms,
-                accesses: AccessMark::default(),
-                verified: VerifiedMark::default(),
-                details: Cached::default(),
-                json: Cached::default(),
-            }),
+            record: Arc::new(record),
             details: Arc::new(TokenDetails {
                 user_agent: String::new(),
                 ip: "203.0.113.7".parse().unwrap(),
@@ -245,7 +237,7 @@ impl TestStore {
         }
     }
 
-    fn masters(&self) -> impl Iterator<Item = &RedisServer> {
+    pub fn masters(&self) -> impl Iterator<Item = &RedisServer> {
         match &self.servers {
             Servers::None => [].iter(),
             Servers::One(server) => std::slice::from_ref(&**server).iter(),
@@ -277,8 +269,10 @@ async fn open_redis(
         aliases: AliasOptions { entries: 0, look_ups_per_second: 1_000_000 },
         accept_eviction: false,
         takeovers: true,
+        replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
-    let store = Store::Redis(Arc::new(RedisStore::new(options, limits, clock)));
+    let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await
 }
 

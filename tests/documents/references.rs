@@ -1,6 +1,7 @@
 //! The documents name files that exist: in links, in code spans, and in the map of ARCHITECTURE.md. Log messages that they
 //! name are in the source.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,27 +65,33 @@ fn headings(text: &str) -> Vec<String> {
     titles.map(slug).collect()
 }
 
-/// In a code span, a path below one of the project's folders is one that exists; with a word in capitals it is a
-/// pattern.
+/// In a code span, a path below one of the project's folders, or below a folder of `src`, is one that exists; with a word in
+/// capitals it is a pattern.
 #[test]
 fn every_path_in_a_code_span_exists() {
+    let folders = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
+    let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
+    let in_src: Vec<_> = folders.map(|name| format!("{}/", name.into_string().unwrap())).collect();
+    let is_in = |folders: &[String], span: &str| folders.iter().any(|folder| span.starts_with(folder));
     let (mut paths, mut missing) = (0, Vec::new());
     for document in documents() {
         let text = prose(&text_of(&document));
         for span in text.split('`').skip(1).step_by(2) {
-            let is_path =
-                FOLDERS.iter().any(|folder| span.starts_with(folder)) && !span.contains([' ', '\n']);
             let is_pattern = span.split(['/', '.']).any(|part| part.len() > 1 && part == part.to_uppercase());
-            if is_path && !is_pattern {
-                paths += 1;
-                if !root().join(span).exists() {
-                    missing.push(format!("{}: {span}", document.display()));
-                }
+            let path = match span {
+                _ if is_pattern || span.contains([' ', '\n']) => continue,
+                _ if is_in(&FOLDERS.map(str::to_owned), span) => root().join(span),
+                _ if is_in(&in_src, span) => root().join("src").join(span),
+                _ => continue,
+            };
+            paths += 1;
+            if !path.exists() {
+                missing.push(format!("{}: {span}", document.display()));
             }
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
-    assert!(paths > 30, "{paths} paths");
+    assert!(paths > 60, "{paths} paths");
 }
 
 /// A line of the map is `NAME NAME …  what it is`, indented by two more than the folder it is in.
@@ -119,6 +126,19 @@ fn source(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let of = |path: PathBuf| if path.is_dir() { source(&path) } else { fs::read_to_string(path).unwrap() };
     entries.map(of).collect()
+}
+
+/// A comment that sends its reader to a document sends them to one that exists.
+#[test]
+fn every_document_that_the_source_names_exists() {
+    let source = source(&root().join("src"));
+    let is_in_path = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+    let words = source.split(|c| !is_in_path(c));
+    let named: BTreeSet<_> =
+        words.filter(|word| word.starts_with("docs/") && word.ends_with(".md")).collect();
+    let missing: Vec<_> = named.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(named.len() > 1, "{named:?}");
 }
 
 /// Words in a code span shortly after the word `log` are a log message, which operators search for.

@@ -12,6 +12,7 @@ use crate::common::cluster::RedisCluster;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::load::{Ledger, users};
+use crate::lossy::{Lossy, await_sync};
 use crate::proxy::{Direction, Rule};
 use crate::timing::{LEASE_MS, now_us};
 use crate::world::{PROXIED, Store, World};
@@ -62,6 +63,8 @@ pub enum Fault {
     ClusterSlotsMove,
     /// A configured seed has joined another cluster.
     ClusterForeignSeed,
+    /// Redis loses acknowledged writes.
+    Lossy(Lossy),
 }
 
 impl Fault {
@@ -93,6 +96,7 @@ impl Fault {
             Self::ClusterTrackingKilled | Self::ClusterMasterFrozen | Self::ClusterSlotsMove => {
                 World::start_on_cluster(RedisCluster::with(3, false, &PATIENT))
             }
+            Self::Lossy(lossy) => lossy.world(),
             _ => World::start(RedisServer::start(), None),
         }
     }
@@ -181,6 +185,8 @@ impl Fault {
                 fail_over(world.cluster(), rng);
                 thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us())));
             }
+            // Once: the settling after it takes longer than the other faults.
+            Self::Lossy(lossy) => lossy.strike(world, ledger, rng),
             Self::ClusterSlotsMove => often(rng, until_us, |rng| move_slots(world.cluster(), rng)),
         }
     }
@@ -264,9 +270,7 @@ fn name_former_master(world: &World, hold: &dyn Fn()) {
 
 fn follow(replica: &RedisServer, master: &RedisServer) {
     replica.cli(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    wait_for("the replica follows", || {
-        (replica.info("replication", "master_link_status") == "up").then_some(())
-    });
+    await_sync(replica);
 }
 
 /// Makes the replica the master without losing a write. The former master then follows an unreachable address: it keeps

@@ -1,6 +1,7 @@
 //! One short run of each fault.
 
 use crate::fault::Fault;
+use crate::lossy::Lossy;
 use crate::run::check;
 
 #[test]
@@ -118,4 +119,39 @@ fn when_replicas_of_a_cluster_take_over() {
 #[test]
 fn when_cluster_slots_move() {
     check(Fault::ClusterSlotsMove);
+}
+
+#[test]
+fn when_a_stale_replica_is_promoted() {
+    check(Fault::Lossy(Lossy::Failover));
+}
+
+#[test]
+fn when_a_stale_replica_is_promoted_and_a_node_is_killed() {
+    check(Fault::Lossy(Lossy::FailoverAndNode));
+}
+
+#[test]
+fn when_stale_replicas_are_promoted_twice() {
+    check(Fault::Lossy(Lossy::FailoverTwice));
+}
+
+#[test]
+fn when_a_stale_replica_of_a_cluster_takes_over() {
+    check(Fault::Lossy(Lossy::ClusterFailover));
+}
+
+#[test]
+fn when_a_stale_replica_of_a_cluster_takes_over_and_a_node_is_killed() {
+    check(Fault::Lossy(Lossy::ClusterFailoverAndNode));
+}
+
+#[test]
+fn when_the_end_of_the_append_only_file_is_lost() {
+    check(Fault::Lossy(Lossy::Crash));
+}
+
+#[test]
+fn when_the_end_of_the_append_only_file_is_lost_and_a_node_is_killed() {
+    check(Fault::Lossy(Lossy::CrashAndNode));
 }

@@ -1,5 +1,12 @@
 //! The recorded history of a deployment, and the check of the guarantee. Pure: it reads no clock.
 
+use std::collections::BTreeSet;
+
+use crate::world::NODES;
+
+/// An answer of a node that was killed may be read so much later. It does not acknowledge anything again so soon.
+const READING_US: u64 = 50_000;
+
 /// One answer to a validation; times in microseconds of one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validation {
@@ -18,6 +25,8 @@ pub struct Validation {
 pub struct Life {
     pub issue_started_us: u64,
     pub issued_us: u64,
+    /// When each node last acknowledged its issue or a rotation of it; 0 if it never did.
+    pub acknowledged_us: [u64; NODES],
     /// When the first request that may have revoked it was sent.
     pub revocation_started_us: Option<u64>,
     /// When its revocation was acknowledged.
@@ -31,11 +40,21 @@ pub struct Loss {
     pub end_us: u64,
 }
 
+/// A node that was killed, and with it what it remembered: its last writes may be lost. A 401 is right from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeKilled {
+    pub node: usize,
+    /// Writes that it acknowledged from then on may be lost.
+    pub since_us: u64,
+    pub at_us: u64,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub lives: Vec<Life>,
     pub validations: Vec<Validation>,
     pub losses: Vec<Loss>,
+    pub killed: Vec<NodeKilled>,
 }
 
 /// The guarantee to check.
@@ -74,6 +93,21 @@ pub struct Verdict {
     pub unavailable: usize,
     /// The latest start of an admitted request after the acknowledgement of its token's revocation.
     pub worst_lag_us: u64,
+}
+
+impl Verdict {
+    /// Returns how many tokens passed after their revocation, and how many were refused although they were live.
+    pub fn wronged(&self) -> (usize, usize) {
+        let (mut passed, mut refused) = (BTreeSet::new(), BTreeSet::new());
+        for violation in &self.violations {
+            match violation {
+                Violation::PassedLate { seen, .. } => passed.insert(seen.token),
+                Violation::LiveRefused { seen, .. } => refused.insert(seen.token),
+                Violation::OddStatus { .. } => continue,
+            };
+        }
+        (passed.len(), refused.len())
+    }
 }
 
 impl History {
@@ -117,9 +151,15 @@ impl History {
     /// Returns whether the token was certainly live from the start to the end of a request.
     fn lives_throughout(&self, life: &Life, seen: &Validation) -> bool {
         let may_be_lost = |loss: &Loss| loss.start_us <= seen.end_us && loss.end_us >= life.issue_started_us;
+        let may_be_forgotten = |killed: &NodeKilled| {
+            let acknowledged_us = life.acknowledged_us[killed.node];
+            killed.at_us <= seen.end_us
+                && (killed.since_us..=killed.at_us + READING_US).contains(&acknowledged_us)
+        };
         life.issued_us <= seen.start_us
             && life.revocation_started_us.is_none_or(|revocation_us| seen.end_us <= revocation_us)
             && !self.losses.iter().any(may_be_lost)
+            && !self.killed.iter().any(may_be_forgotten)
     }
 }
 
@@ -132,6 +172,7 @@ mod tests {
     const REVOKED: Life = Life {
         issue_started_us: 50,
         issued_us: 100,
+        acknowledged_us: [100, 0],
         revocation_started_us: Some(1000),
         revoked_us: Some(1050),
     };
@@ -144,7 +185,8 @@ mod tests {
     }
 
     fn judged(life: Life, validations: &[Validation]) -> Verdict {
-        History { lives: vec![life], validations: validations.to_vec(), losses: Vec::new() }.judge(GUARANTEE)
+        History { lives: vec![life], validations: validations.to_vec(), ..History::default() }
+            .judge(GUARANTEE)
     }
 
     #[test]
@@ -190,6 +232,7 @@ mod tests {
             lives: vec![REVOKED, Life { issue_started_us: 401, issued_us: 450, ..LIVE }],
             validations: validations.to_vec(),
             losses: vec![Loss { start_us: 300, end_us: 400 }],
+            ..History::default()
         };
         assert_eq!(history(&[seen(0, 290, 401), seen(0, 500, 401)]).judge(GUARANTEE).violations, []);
         let before = seen(0, 279, 401);
@@ -207,6 +250,22 @@ mod tests {
             ),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_killed_node_excuses_refusals_of_what_it_acknowledged_last() {
+        let judge = |life: Life, since_us: u64, seen: &[Validation]| {
+            let killed = vec![NodeKilled { node: 0, since_us, at_us: 300 }];
+            let history =
+                History { lives: vec![life], validations: seen.to_vec(), killed, ..History::default() };
+            history.judge(GUARANTEE).violations.len()
+        };
+        let refused = [seen(1, 290, 401)];
+        assert_eq!(judge(LIVE, 90, &refused), 0);
+        // Acknowledged before, by the other node, or refused before the node was killed.
+        assert_eq!(judge(LIVE, 101, &refused), 1);
+        assert_eq!(judge(Life { acknowledged_us: [0, 100], ..LIVE }, 90, &refused), 1);
+        assert_eq!(judge(LIVE, 90, &[seen(1, 279, 401)]), 1);
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn lag_us(ledger: &Ledger, nodes: &[Addresses]) -> u64 {
     let (mut admin, mut gate) = (nodes[DIRECT].admin(), nodes[PROXIED].gate());
     let started_us = now_us();
     let issued = admin.issue("clean").expect("nothing fails");
-    let token = ledger.issued(started_us);
+    let token = ledger.issued(DIRECT, started_us);
     let polls = AtomicUsize::new(0);
     thread::scope(|scope| {
         let poller = scope.spawn(|| {

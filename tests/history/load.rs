@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::judge::{History, Life, Loss, Validation};
+use crate::judge::{History, Life, Loss, NodeKilled, Validation};
 use crate::timing::{LEASE_MS, now_us};
 use crate::world::{Addresses, Admin, Gate, Issued, NODES};
 
@@ -19,16 +19,22 @@ const WATCHERS_PER_NODE: usize = 2;
 const MAX_LIVE_PER_WORKER: usize = 8;
 /// The longest pause of a worker after an operation, so that the watchers get their share of the machine.
 const MAX_REST_MS: u64 = 20;
-/// How long a revoked token is still watched.
+/// How long a revoked token is still watched, if the fault does not take longer.
 const WATCH_ENDED_US: u64 = 3 * LEASE_MS * 1000;
 /// How often a revocation that got a 503 is retried on another node.
 const ENDING_ATTEMPTS: usize = 4;
 
 /// The record of all tokens so far.
-#[derive(Default)]
 pub struct Ledger {
     history: Mutex<History>,
     watched: Mutex<Vec<Watched>>,
+    watch_ended_us: u64,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::watching_for(WATCH_ENDED_US)
+    }
 }
 
 #[derive(Clone)]
@@ -39,13 +45,36 @@ struct Watched {
 }
 
 impl Ledger {
-    /// Enters a token whose issue was just acknowledged.
-    pub fn issued(&self, issue_started_us: u64) -> usize {
-        let life =
-            Life { issue_started_us, issued_us: now_us(), revocation_started_us: None, revoked_us: None };
+    /// Watches revoked tokens for so long.
+    pub fn watching_for(watch_ended_us: u64) -> Self {
+        Self { history: Mutex::default(), watched: Mutex::default(), watch_ended_us }
+    }
+
+    /// Enters a token whose issue was just acknowledged by a node.
+    pub fn issued(&self, node: usize, issue_started_us: u64) -> usize {
+        let issued_us = now_us();
+        let mut acknowledged_us = [0; NODES];
+        acknowledged_us[node] = issued_us;
+        let life = Life {
+            issue_started_us,
+            issued_us,
+            acknowledged_us,
+            revocation_started_us: None,
+            revoked_us: None,
+        };
         let lives = &mut self.history.lock().unwrap().lives;
         lives.push(life);
         lives.len() - 1
+    }
+
+    /// Records that a node has just acknowledged a rotation.
+    fn rotated(&self, node: usize, token: usize) {
+        self.history.lock().unwrap().lives[token].acknowledged_us[node] = now_us();
+    }
+
+    /// Records that a node was just killed. What it acknowledged from `since_us` on may be lost.
+    pub fn node_killed(&self, node: usize, since_us: u64) {
+        self.history.lock().unwrap().killed.push(NodeKilled { node, since_us, at_us: now_us() });
     }
 
     /// Records that a revocation is about to be requested. Returns true for the first attempt.
@@ -94,7 +123,7 @@ impl Ledger {
         let mut watched = self.watched.lock().unwrap();
         watched.retain(|watched| watched.until_us > now_us);
         for watched in watched.iter_mut().filter(|watched| watched.token == token) {
-            watched.until_us = now_us + WATCH_ENDED_US;
+            watched.until_us = now_us + self.watch_ended_us;
         }
     }
 
@@ -203,7 +232,7 @@ impl<'a> Worker<'a> {
     fn issue(&mut self) {
         let started_us = now_us();
         let Some(issued) = self.clients[self.home].0.issue(&self.user) else { return };
-        let token = self.ledger.issued(started_us);
+        let token = self.ledger.issued(self.home, started_us);
         self.ledger.watch(token, &issued.token_string);
         self.tokens.push((token, issued));
     }
@@ -232,9 +261,11 @@ impl<'a> Worker<'a> {
             let tab = |(admin, _): &mut (Admin, Gate)| admin.rotate(id);
             let tabs: Vec<_> =
                 self.clients.iter_mut().map(|client| scope.spawn(move || tab(client))).collect();
-            tabs.into_iter().filter_map(|tab| tab.join().unwrap()).collect()
+            tabs.into_iter().map(|tab| tab.join().unwrap()).collect()
         });
-        for token_string in answers {
+        for (node, token_string) in answers.into_iter().enumerate() {
+            let Some(token_string) = token_string else { continue };
+            self.ledger.rotated(node, *token);
             self.ledger.watch(*token, &token_string);
             if self.rng.random() {
                 issued.token_string = token_string;

@@ -12,6 +12,9 @@
 //!
 //! `cargo test --release --test history -- --ignored --nocapture soak` restarts nodes and Redis under load for ten
 //! minutes (`SOAK_SECONDS`). It prints how long each took to recover and how much memory the nodes use.
+//!
+//! `cargo test --release --test history -- --ignored --nocapture lossy_rounds` makes Redis lose acknowledged writes a
+//! hundred times in each of the ways of `lossy` (`LOSSY_ROUNDS`, `LOSSY_FAULT`), and prints the verdict of each.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -20,6 +23,7 @@ mod faults;
 mod judge;
 mod lag;
 mod load;
+mod lossy;
 mod proxy;
 mod run;
 mod soak;

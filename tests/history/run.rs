@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use crate::fault::Fault;
 use crate::judge::{Guarantee, Verdict};
 use crate::load::Ledger;
-use crate::timing::{AFTERWARDS, CALM, FAULTY_US, LEASE_MS, PROMPT_US, SLACK_US, now_us};
+use crate::timing::{AFTERWARDS, CALM, FAULTY_US, LEASE_MS, PROMPT_US, SETTLED, SLACK_US, now_us};
 use crate::world::NODES;
 use crate::{lag, load};
 
@@ -32,13 +32,17 @@ pub fn check(fault: Fault) {
     let faulty_us = setting("HISTORY_SECONDS").map_or(FAULTY_US, |seconds| seconds * 1_000_000 / FAULTS);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut world = fault.world();
-    let (ledger, nodes) = (Ledger::default(), world.addresses());
+    let (ledger, afterwards) = match fault {
+        Fault::Lossy(_) => (Ledger::watching_for(2 * SETTLED.as_micros() as u64), SETTLED),
+        _ => (Ledger::default(), AFTERWARDS),
+    };
+    let nodes = world.addresses();
     let mut recovery_us = 0;
     load::run(&ledger, &nodes, seed, || {
         thread::sleep(CALM);
         fault.happen(&mut world, &ledger, &mut rng, now_us() + faulty_us);
         recovery_us = world.await_service();
-        thread::sleep(AFTERWARDS);
+        thread::sleep(afterwards);
     });
     let lags = (fault == Fault::Nothing).then(|| lag::measure(&ledger, &nodes));
 
@@ -63,8 +67,10 @@ pub fn check(fault: Fault) {
 pub fn report(what: &str, seed: u64, verdict: &Verdict, recovery_us: u64) {
     let Verdict { revocations, revocations_judged, judged, live, admitted, refused, unavailable, .. } =
         verdict;
+    let (passed, wronged) = verdict.wronged();
     println!(
-        "{what} (HISTORY_SEED={seed}): {} violations; last pass {:.1} ms after a revocation (lease {LEASE_MS} ms)\n  \
+        "{what} (HISTORY_SEED={seed}): {} violations ({passed} tokens passed after their revocation, {wronged} live ones \
+         were refused); last pass {:.1} ms after a revocation (lease {LEASE_MS} ms)\n  \
          {revocations} revocations, {revocations_judged} of them judged on every node; {} validations ({admitted} admitted, \
          {refused} refused, {unavailable} unavailable), {judged} judged after a revocation and {live} of live tokens; \
          service {:.0} ms after the fault",

@@ -36,8 +36,7 @@ fn soak() {
     let seed =
         setting("HISTORY_SEED").unwrap_or_else(|| u64::from_ne_bytes(Entropy::system().bytes().unwrap()));
     let mut rng = StdRng::seed_from_u64(seed);
-    let sockets = tempfile::tempdir().unwrap();
-    let mut world = World::start_restartable(RedisServer::start_durable(), sockets.path());
+    let mut world = World::start_restartable(RedisServer::start_durable());
     let (ledger, nodes) = (Ledger::default(), world.addresses());
     let mut slowest_us = 0;
     load::run(&ledger, &nodes, seed, || {

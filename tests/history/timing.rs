@@ -25,3 +25,7 @@ pub fn now_us() -> u64 {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     t.tv_sec as u64 * 1_000_000 + t.tv_nsec as u64 / 1000
 }
+
+/// After Redis lost writes, how long the load runs alone: the nodes settle for 3 s (`REPLAY_SETTLE`), and the
+/// revocations made until then are judged.
+pub const SETTLED: Duration = Duration::from_millis(3_000 + LEASE_MS + 300);

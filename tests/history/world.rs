@@ -1,11 +1,11 @@
 //! A deployment: two nodes of the real binary, and a Redis or a Redis Cluster. The first node reaches a single Redis
 //! directly, the second one through a proxy.
 
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::common::cluster::RedisCluster;
 use crate::common::fake_sentinel::FakeSentinel;
@@ -14,6 +14,7 @@ use crate::common::http::{Client, Response, request_bytes};
 use crate::common::process::{Process, wait_for};
 use crate::common::redis::{RedisServer, url_at};
 use crate::common::server::{ADMIN_KEY, binary, command, key, wait_ready};
+use crate::lossy::await_sync;
 use crate::proxy::Proxy;
 use crate::timing::{LEASE_MS, now_us};
 
@@ -34,6 +35,8 @@ pub struct World {
     pub nodes: Vec<Node>,
     /// The wall clock of one node or of Redis, for faults that make it jump.
     pub clock: Option<FakeTime>,
+    /// The folder of the sockets of restartable nodes.
+    _sockets: Option<TempDir>,
 }
 
 pub enum Store {
@@ -43,7 +46,17 @@ pub enum Store {
         second: Option<Box<RedisServer>>,
         proxy: Proxy,
     },
+    /// A master that the Sentinels name, and its replicas.
+    Replicated(Replicated),
     Cluster(RedisCluster),
+}
+
+pub struct Replicated {
+    pub servers: Vec<RedisServer>,
+    /// The place of the master in `servers`.
+    pub master: usize,
+    /// The epoch of the last failover.
+    pub epoch: u64,
 }
 
 pub struct Node {
@@ -109,23 +122,46 @@ impl World {
 
     fn on(store: Store, urls: [String; NODES]) -> Self {
         let nodes = urls.iter().map(|url| Node::start(url, any_ports(), &[])).collect();
-        let world = Self { store, sentinels: Vec::new(), nodes, clock: None };
+        let world = Self { store, sentinels: Vec::new(), nodes, clock: None, _sockets: None };
         world.await_service();
         world
     }
 
-    /// Makes the nodes restartable: they listen on sockets in this folder.
-    pub fn start_restartable(redis: RedisServer, sockets: &Path) -> Self {
+    /// Starts one Redis and restartable nodes.
+    pub fn start_restartable(redis: RedisServer) -> Self {
         let (proxy, url) = (Proxy::start(redis.port()), redis.url());
-        let at = |name: String| format!("unix:{}", sockets.join(name).display());
+        Self::on_restartable(Store::One { redis: Box::new(redis), second: None, proxy }, &url, &[])
+    }
+
+    pub fn start_restartable_on_cluster(cluster: RedisCluster) -> Self {
+        let url = cluster.url();
+        Self::on_restartable(Store::Cluster(cluster), &url, &[])
+    }
+
+    /// Starts restartable nodes, and three Sentinels that name the first server. The others are its replicas.
+    pub fn start_replicated(servers: Vec<RedisServer>, env: &[(String, String)]) -> Self {
+        let port = servers[0].port();
+        for replica in &servers[1..] {
+            replica.cli(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
+            await_sync(replica);
+        }
+        let sentinels: Vec<_> = (0..3).map(|id| FakeSentinel::start(id, port)).collect();
+        let url = FakeSentinel::url(&sentinels);
+        let store = Store::Replicated(Replicated { servers, master: 0, epoch: 1 });
+        Self { sentinels, ..Self::on_restartable(store, &url, env) }
+    }
+
+    /// Makes the nodes restartable: they listen on sockets of their own.
+    fn on_restartable(store: Store, url: &str, env: &[(String, String)]) -> Self {
+        let sockets = tempfile::tempdir().unwrap();
+        let at = |name: String| format!("unix:{}", sockets.path().join(name).display());
         let addresses = |n| Addresses {
             listen: at(format!("{n}.sock")),
             admin_listen: at(format!("{n}-admin.sock")),
             is_restarted: true,
         };
-        let nodes = (0..NODES).map(|n| Node::start(&url, addresses(n), &[])).collect();
-        let store = Store::One { redis: Box::new(redis), second: None, proxy };
-        let world = Self { store, sentinels: Vec::new(), nodes, clock: None };
+        let nodes = (0..NODES).map(|n| Node::start(url, addresses(n), env)).collect();
+        let world = Self { store, sentinels: Vec::new(), nodes, clock: None, _sockets: Some(sockets) };
         world.await_service();
         world
     }
@@ -133,20 +169,27 @@ impl World {
     pub fn redis(&mut self) -> &mut RedisServer {
         match &mut self.store {
             Store::One { redis, .. } => redis,
-            Store::Cluster(_) => panic!("no single Redis"),
+            Store::Replicated(_) | Store::Cluster(_) => panic!("no single Redis"),
         }
     }
 
     pub fn proxy(&self) -> &Proxy {
         match &self.store {
             Store::One { proxy, .. } => proxy,
-            Store::Cluster(_) => panic!("no proxy"),
+            Store::Replicated(_) | Store::Cluster(_) => panic!("no proxy"),
+        }
+    }
+
+    pub fn replicated(&mut self) -> &mut Replicated {
+        match &mut self.store {
+            Store::Replicated(replicated) => replicated,
+            Store::One { .. } | Store::Cluster(_) => panic!("no Sentinels"),
         }
     }
 
     pub fn cluster(&self) -> &RedisCluster {
         match &self.store {
-            Store::One { .. } => panic!("no cluster"),
+            Store::One { .. } | Store::Replicated(_) => panic!("no cluster"),
             Store::Cluster(cluster) => cluster,
         }
     }
@@ -158,13 +201,17 @@ impl World {
     /// Waits until every node issues and accepts tokens; returns how long that took.
     pub fn await_service(&self) -> u64 {
         let started_us = now_us();
-        for node in self.addresses() {
-            let mut admin = node.admin();
-            let issued = wait_for("a node issues", || admin.issue("witness"));
-            let mut gate = node.gate();
-            wait_for("a node admits", || (gate.validate(&issued.token_string) == 200).then_some(()));
-        }
+        (0..self.nodes.len()).for_each(|node| self.await_service_of(node));
         now_us() - started_us
+    }
+
+    /// Waits until a node issues and accepts tokens.
+    pub fn await_service_of(&self, node: usize) {
+        let node = &self.nodes[node].addresses;
+        let mut admin = node.admin();
+        let issued = wait_for("a node issues", || admin.issue("witness"));
+        let mut gate = node.gate();
+        wait_for("a node admits", || (gate.validate(&issued.token_string) == 200).then_some(()));
     }
 }
 
@@ -277,6 +324,20 @@ impl Admin {
             503 => None,
             other => panic!("issuing: {other} {}", answer.text()),
         }
+    }
+
+    /// Issues a token with long fields.
+    pub fn issue_large(&mut self, user: &str) {
+        let scopes: Vec<_> = (0..15).map(|n| format!("{}{n:02}", "s".repeat(60))).collect();
+        let body = json!({
+            "user": user,
+            "ip": "192.0.2.1",
+            "user_agent": "\u{1F600}".repeat(256),
+            "backend": "b".repeat(255),
+            "scopes": scopes,
+        });
+        let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body));
+        assert!(answer.is_none_or(|answer| [201, 503].contains(&answer.status)));
     }
 
     pub fn set_slug(&mut self, id: &str, slug: &str) -> u16 {

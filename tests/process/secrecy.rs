@@ -1,6 +1,6 @@
 //! No secret appears in the log, not even at its most verbose level.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
@@ -57,11 +57,17 @@ fn mixed_run(server: &Server) -> Vec<String> {
     let path = format!("{}/takeover", token_path(&issued[2]["id"]));
     assert_eq!(server.call("POST", &path, Some(&takeover)).status, 201);
 
-    // Misplaced secrets: as field names and values, in paths, in malformed requests.
-    let token = text(&issued[2]["token"]);
+    misplace_secrets(server, &issued[2]);
+    secrets.extend(issued.iter().map(|token| text(&token["token"]).to_owned()));
+    secrets
+}
+
+/// Sends secrets where none belong: as field names and values, in paths, in malformed requests.
+fn misplace_secrets(server: &Server, token: &Value) {
+    let (path, token) = (token_path(&token["id"]), text(&token["token"]));
     let admin = |method: &str, path: &str, body| server.call(method, path, Some(&body)).status;
     assert_eq!(admin("POST", "/v1/tokens", json!({"user": 1, token: token, "ip": token})), 422);
-    assert_eq!(admin("PATCH", &token_path(&issued[2]["id"]), json!({"auth_slug": format!("{token} ")})), 422);
+    assert_eq!(admin("PATCH", &path, json!({"auth_slug": format!("{token} ")})), 422);
     assert_eq!(server.call("GET", &format!("/v1/tokens/{token}"), None).status, 404);
     assert_eq!(server.call("GET", &format!("/v1/users/alice/tokens?cursor={token}"), None).status, 422);
     let other = format!("Bearer {OTHER_KEY}");
@@ -74,11 +80,9 @@ fn mixed_run(server: &Server) -> Vec<String> {
             let _: Result<_, _> = client.try_send(&broken);
         }
     }
-    secrets.extend(issued.iter().map(|token| text(&token["token"]).to_owned()));
-    secrets
 }
 
-/// Returns the strings that must not appear: each secret, and the part of each token after its id.
+/// Asserts that the log has no key or password, and no part of a token after its id.
 fn assert_keeps_secrets(log: &str, tokens: &[String]) {
     for secret in [ADMIN_KEY, OTHER_KEY, CHECK_KEY, REDIS_PASSWORD] {
         assert!(!log.contains(secret), "{secret} in:\n{log}");
@@ -120,4 +124,45 @@ fn the_log_contains_no_secret_during_an_outage() {
     server.terminate();
     assert_keeps_secrets(&server.log(), &tokens);
     assert!(server.log().contains("DEBUG") || server.log().contains("TRACE"), "it was talkative");
+}
+
+/// A browser or a script that sends its foreign string, or its API key, also in a field that is logged.
+#[test]
+fn the_log_does_not_repeat_a_credential_that_stands_in_another_field_too() {
+    const FOREIGN: &str = "k2hw8v0c9q4m1x7z5b3n6l0p2s4d8f1g";
+    let foreign = [
+        ("DOORWARD_FOREIGN", "old:scheme=sha256+header-scheme=Token+cookie=old"),
+        ("DOORWARD_LOG_LEVEL", "trace"),
+    ];
+    let mut server = Server::start(&[&foreign[..], &ACCESS_LOG].concat());
+    let import = json!({"tokens": [{"scheme": "sha256", "token": FOREIGN, "user": "alice"}]});
+    assert_eq!(server.call("POST", "/v1/import", Some(&import)).json()["results"][0]["status"], "imported");
+    let mut client = server.validation();
+    for credentials in [("Authorization", format!("Token {FOREIGN}")), ("Cookie", format!("old={FOREIGN}"))] {
+        let path = format!("/auth/{FOREIGN}");
+        let headers = [
+            (credentials.0, &*credentials.1),
+            ("X-Request-Id", FOREIGN),
+            ("X-Original-URI", &*path),
+            ("X-Original-Method", FOREIGN),
+        ];
+        assert_eq!(client.get(&path, &headers).status, 200);
+        assert_eq!(client.request(FOREIGN, &path, &headers, None).status, 200);
+        assert_eq!(client.get("/session", &headers).status, 200);
+    }
+    let upgrade =
+        [("Authorization", &*format!("Token {FOREIGN}")), ("X-Request-Id", &format!("id={FOREIGN}"))];
+    assert_eq!(client.request("POST", "/session/upgrade", &upgrade, None).status, 200);
+    let by_key = [key(), ("X-Request-Id", ADMIN_KEY), ("Content-Type", "application/json")];
+    let refused = server.admin().request("POST", "/v1/tokens", &by_key, Some(&json!({})));
+    assert_ne!(refused.header("x-request-id"), Some(ADMIN_KEY));
+    let basic = [("Authorization", "Basic YXBwOmtleS10aGF0LWRvb3J3YXJkLWRvZXMtbm90LWtub3c=")];
+    let id = ("X-Request-Id", "key-that-doorward-does-not-know");
+    assert_eq!(server.admin().get("/metrics", &[basic[0], id]).status, 401);
+    server.terminate();
+    let log = server.log();
+    assert!(log.contains("path=\"***\"") && log.contains("token.rotate"), "{log}");
+    for secret in [FOREIGN, ADMIN_KEY, id.1] {
+        assert!(!log.contains(secret), "{secret} in:\n{log}");
+    }
 }

@@ -4,6 +4,7 @@
 // Only Debian has a package of mod_oauth2.
 #[cfg(target_os = "linux")]
 mod apache;
+mod applications;
 mod caddy;
 mod checks;
 mod envoy;

@@ -82,10 +82,8 @@ fn assert_outcomes(spans: &[Span], before_ms: u64) {
 }
 
 fn assert_attributes(span: &Span) {
-    let attributes: Vec<_> =
-        span.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
-        attributes,
+        span.all_attributes(),
         [
             ("client.address", "203.0.113.9"),
             ("doorward.result", "valid"),

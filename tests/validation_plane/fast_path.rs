@@ -92,6 +92,39 @@ const PLACES: [(&str, &str); 8] = [
     ),
 ];
 
+/// Lines that take a request off the fast path, and credentials that are no token.
+const PLAIN_LINES: [&str; 29] = [
+    "Host: a",
+    "host: b",
+    "Content-Length: 0",
+    "Content-Length: 5",
+    "Content-Length: 00",
+    "Content-Length: x",
+    "Transfer-Encoding: chunked",
+    "Expect: 100-continue",
+    "Connection: close",
+    "Connection: keep-alive",
+    "Connection: Keep-Alive, x",
+    "Upgrade: websocket",
+    "Authorization: Basic YTpi",
+    "Authorization:",
+    "Authorization: Bearer",
+    "Authorization: bearer  ",
+    "Cookie: doorward=",
+    "Cookie: a=b; doorward=x; c",
+    "Cookie: \u{fc}=\u{fc}",
+    "X-Exempt: 1",
+    "Origin: https://evil.example",
+    "origin: http://A",
+    "Sec-Fetch-Site: cross-site",
+    "X-Forwarded-Method: POST",
+    "X-Original-Method: GET",
+    "X-Forwarded-Host: evil.example",
+    "X A: b",
+    "no colon",
+    " folded",
+];
+
 /// Header lines: credentials, and lines that take a request off the fast path.
 fn lines(server: &Server) -> Vec<String> {
     let (alice, bob) =
@@ -99,39 +132,7 @@ fn lines(server: &Server) -> Vec<String> {
     let (revoked, cookie_only) = (server.issue(json!({})), server.issue(json!({"allowed_header": false})));
     server.revoke(&revoked["id"]);
     let forged = format!("dw_{}", "A".repeat(48));
-    let mut lines: Vec<String> = [
-        "Host: a",
-        "host: b",
-        "Content-Length: 0",
-        "Content-Length: 5",
-        "Content-Length: 00",
-        "Content-Length: x",
-        "Transfer-Encoding: chunked",
-        "Expect: 100-continue",
-        "Connection: close",
-        "Connection: keep-alive",
-        "Connection: Keep-Alive, x",
-        "Upgrade: websocket",
-        "Authorization: Basic YTpi",
-        "Authorization:",
-        "Authorization: Bearer",
-        "Authorization: bearer  ",
-        "Cookie: doorward=",
-        "Cookie: a=b; doorward=x; c",
-        "Cookie: \u{fc}=\u{fc}",
-        "X-Exempt: 1",
-        "Origin: https://evil.example",
-        "origin: http://A",
-        "Sec-Fetch-Site: cross-site",
-        "X-Forwarded-Method: POST",
-        "X-Original-Method: GET",
-        "X-Forwarded-Host: evil.example",
-        "X A: b",
-        "no colon",
-        " folded",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut lines: Vec<String> = PLAIN_LINES.map(str::to_owned).into();
     for token in [&alice["token"], &bob["token"], &revoked["token"], &cookie_only["token"], &json!(forged)] {
         lines.push(format!("Authorization: {}", bearer(token)));
         lines.push(format!("AUTHORIZATION:bEaReR   {}  ", text(token)));

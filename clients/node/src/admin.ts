@@ -1,7 +1,8 @@
 /** The admin plane: the lifecycle of tokens. */
 
+import { randomUUID } from 'node:crypto'
 import { inspect, type InspectOptionsStylized } from 'node:util'
-import { Unavailable } from './errors.js'
+import { Problem, Unavailable } from './errors.js'
 import type {
   CreatedDevice,
   Device,
@@ -9,6 +10,7 @@ import type {
   IssuedToken,
   Page,
   RelatedObject,
+  RotatedDevice,
   Takeover,
   Token,
   TokenChanges,
@@ -30,13 +32,16 @@ interface Call {
   body?: unknown
   /** Whether the call may be sent twice. Without it, only calls that add nothing may. */
   isRepeatable?: boolean
+  /** Makes Doorward do the call once, however often it is sent. It is sent again if its answer may be lost. */
+  idempotencyKey?: string
 }
 
 /**
  * Calls the admin plane.
  *
- * Each call throws `Unavailable` in an outage, and a `Problem` if Doorward refuses it. A call that may not be repeated is
- * sent once. After `Unavailable`, it is unknown whether it was done.
+ * Each call throws `Unavailable` in an outage, and a `Problem` if Doorward refuses it. After a broken connection or a 503,
+ * `issue`, `rotate` and `createDevice` are sent again, once, and are done once. Other calls that may not be repeated are
+ * sent once. After `Unavailable`, it is unknown whether a call was done.
  */
 export class Admin {
   readonly #transport: Transport
@@ -50,7 +55,8 @@ export class Admin {
 
   /** Issues a token. Its secret, `token`, is shown only now. */
   async issue(user: string, ip: string, fields: TokenFields = {}): Promise<IssuedToken> {
-    return hideSecrets(await this.#do('POST', '/v1/tokens', { body: { ...fields, user, ip }, isRepeatable: false }))
+    const rotation = (tokenId: string) => this.#rotate(tokenId, fields.set_cookie ?? false)
+    return this.#makeSecret('/v1/tokens', { ...fields, user, ip }, rotation)
   }
 
   /** Shows a token, a revoked one too until `revoked-retention` has passed. Throws `NotFound` for other ones. */
@@ -84,8 +90,7 @@ export class Admin {
 
   /** Gives a token a new secret under the same id. The old one works for another `rotation-grace`. */
   async rotate(tokenId: string, { set_cookie = false }: { set_cookie?: boolean } = {}): Promise<IssuedToken> {
-    const call = { body: { set_cookie }, isRepeatable: false }
-    return hideSecrets(await this.#do('POST', path('tokens', tokenId, 'rotate'), call))
+    return this.#rotate(tokenId, set_cookie, (sameId) => this.#rotate(sameId, set_cookie))
   }
 
   /** Confirms the second factor of a token. */
@@ -122,7 +127,8 @@ export class Admin {
     options: { name?: string; user_agent?: string } = {},
   ): Promise<CreatedDevice> {
     const body = { uuid, name: options.name, user_agent: options.user_agent }
-    return hideSecrets(await this.#do('POST', path('users', user, 'devices'), { body, isRepeatable: false }))
+    const rotation = async () => hideSecrets({ ...(await this.rotateDevice(user, uuid)), created: true })
+    return this.#makeSecret<CreatedDevice>(path('users', user, 'devices'), body, rotation)
   }
 
   /** Lists a user's device keys. */
@@ -137,6 +143,12 @@ export class Admin {
   /** Changes a device key. To deactivate it revokes the tokens that it logged in. */
   changeDevice(user: string, uuid: string, changes: DeviceChanges): Promise<Device> {
     return this.#do('PATCH', path('users', user, 'devices', uuid), { body: changes })
+  }
+
+  /** Gives an active device key a new login token; the old one is refused at once. */
+  async rotateDevice(user: string, uuid: string): Promise<RotatedDevice> {
+    const where = path('users', user, 'devices', uuid, 'rotate')
+    return hideSecrets(await this.#do<RotatedDevice>('POST', where, { isRepeatable: false }))
   }
 
   /** Removes a device key, and revokes the tokens that it logged in. */
@@ -171,6 +183,16 @@ export class Admin {
     return (await this.#do<{ revoked: number }>('DELETE', where)).revoked
   }
 
+  /** Refuses all tokens and logins of a user until `unlockUser`. No token is lost. */
+  lockUser(user: string): Promise<void> {
+    return this.#do('PUT', path('users', user, 'lock'))
+  }
+
+  /** Accepts the tokens of a locked user again. */
+  unlockUser(user: string): Promise<void> {
+    return this.#do('DELETE', path('users', user, 'lock'))
+  }
+
   /** Erases everything that is stored of a user. */
   eraseUser(user: string): Promise<void> {
     return this.#do('DELETE', path('users', user))
@@ -191,11 +213,35 @@ export class Admin {
     })
   }
 
-  async #do<T>(method: string, where: string, { body, isRepeatable = true }: Call = {}): Promise<T> {
+  #rotate(tokenId: string, set_cookie: boolean, recover?: (tokenId: string) => Promise<IssuedToken>) {
+    return this.#makeSecret(path('tokens', tokenId, 'rotate'), { set_cookie }, recover)
+  }
+
+  /**
+   * Sends a call whose answer has a secret. If the answer is lost, and the secret with it, `recover` gets another one for
+   * the token that the call made.
+   */
+  async #makeSecret<T extends object>(
+    where: string,
+    body: unknown,
+    recover?: (tokenId: string) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return hideSecrets(await this.#do<T>('POST', where, { body, idempotencyKey: randomUUID() }))
+    } catch (error) {
+      const isReplay = error instanceof Problem && error.kind === 'idempotency-replay'
+      if (isReplay && recover !== undefined) return recover(error.tokenId ?? '')
+      throw error
+    }
+  }
+
+  async #do<T>(method: string, where: string, { body, isRepeatable = true, idempotencyKey }: Call = {}): Promise<T> {
     const headers: [string, string][] = [['Authorization', `Bearer ${this.#apiKey}`]]
     if (body !== undefined) headers.push(['Content-Type', 'application/json'])
+    const isRetried = idempotencyKey !== undefined
+    if (isRetried) headers.push(['Idempotency-Key', idempotencyKey])
     const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-    const response = await this.#transport.send({ method, path: where, headers, isRepeatable, ...sent })
+    const response = await this.#transport.send({ method, path: where, headers, isRepeatable, isRetried, ...sent })
     if (response.status === 204) return undefined as T
     if (response.status >= 200 && response.status < 300) return parseJson(response)
     throw response.status >= 400 && response.status < 500 ? problem(response) : outage(response)

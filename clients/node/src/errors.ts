@@ -42,6 +42,7 @@ export interface ProblemDetails {
   detail: string
   errors: readonly FieldError[]
   requestId: string | undefined
+  tokenId?: string | undefined
 }
 
 /** Doorward refused a call of the admin plane (RFC 9457). The call changed nothing. */
@@ -57,8 +58,10 @@ export class Problem extends DoorwardError {
   readonly detail: string
   readonly errors: readonly FieldError[]
   readonly requestId: string | undefined
+  /** Of an `idempotency-replay`: the token that the first call made. */
+  readonly tokenId: string | undefined
 
-  constructor({ httpStatus, kind, title, detail, errors, requestId }: ProblemDetails) {
+  constructor({ httpStatus, kind, title, detail, errors, requestId, tokenId }: ProblemDetails) {
     const fields = errors.map((error) => `; ${error.pointer} ${error.detail}`).join('')
     super(`${httpStatus} ${kind}: ${detail || title}${fields}`)
     this.httpStatus = httpStatus
@@ -67,6 +70,7 @@ export class Problem extends DoorwardError {
     this.detail = detail
     this.errors = errors
     this.requestId = requestId
+    this.tokenId = tokenId
   }
 }
 

@@ -44,10 +44,11 @@ export interface Token {
   related_objects: RelatedObject[]
   takeover: Takeover | null
   device: string | null
-  /** Only of a revoked token. */
-  revoked_at?: string | null
-  /** Only of a revoked token. */
-  revoked_reason?: string | null
+  /** `null` until the token is revoked. */
+  revoked_at: string | null
+  revoked_reason: string | null
+  /** Whether the user is locked: the token is refused until the unlock. */
+  locked: boolean
   /** The scheme of the system that the token was imported from. */
   origin: string | null
 }
@@ -69,6 +70,13 @@ export interface Device {
   last_login: string | null
   is_active: boolean
   user_agent: string
+  /** The scheme of the system that the key was imported from. */
+  origin: string | null
+}
+
+/** A device key with its new secret, from a rotation. `console.log` does not show the secret. */
+export interface RotatedDevice extends Device {
+  login_token: string
 }
 
 /** A device key that was made, or found. `console.log` does not show the secret. */
@@ -108,6 +116,8 @@ export interface TokenChanges {
   allowed_cookie?: boolean
   allowed_header?: boolean
   scopes?: readonly string[]
+  idle_seconds?: number
+  lifetime_seconds?: number
 }
 
 /** What can be changed of a device key. */

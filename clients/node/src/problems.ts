@@ -17,6 +17,7 @@ interface ProblemJson {
   title?: unknown
   detail?: unknown
   errors?: unknown
+  token?: unknown
 }
 
 /** Returns the kind of Problem that a refusal is. */
@@ -31,6 +32,7 @@ export function problem(response: Response): Problem {
     detail: text(data.detail),
     errors: Array.isArray(data.errors) ? (data.errors as FieldError[]) : [],
     requestId: text(response.headers['x-request-id']) || undefined,
+    tokenId: text(data.token) || undefined,
   })
 }
 

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Unavailable } from './errors.js'
 import { Identity, Verdict } from './identity.js'
-import type { Request, Response } from './transport.js'
+import { retryAfter, type Request, type Response } from './transport.js'
 
 /** The headers of the client's request that Doorward reads, besides those about its address. */
 const READ_HEADERS = [
@@ -163,9 +163,7 @@ export function parseJson<T>(response: Response): T {
 
 /** Every status that is no verdict. 404 is a check that Doorward does not know, so no request may pass. */
 export function outage(response: Response): Unavailable {
-  const seconds = response.headers['retry-after'] ?? ''
-  const retryAfter = /^\d+$/.test(seconds) ? Number(seconds) : 1
-  return new Unavailable(`doorward answered with status ${response.status}`, { retryAfter })
+  return new Unavailable(`doorward answered with status ${response.status}`, { retryAfter: retryAfter(response) })
 }
 
 /** The token string of a request, and where it stood. */

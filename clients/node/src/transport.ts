@@ -3,6 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { isIP } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import { startDeadline } from './deadline.js'
 import { Unavailable } from './errors.js'
@@ -35,6 +36,8 @@ export interface Request {
   body?: string
   /** Whether sending it twice does no more than sending it once. */
   isRepeatable: boolean
+  /** Whether a repeatable request is sent again, once, after a broken connection or a 503. */
+  isRetried?: boolean
 }
 
 /** An answer of Doorward. */
@@ -81,12 +84,24 @@ export class Transport {
    */
   async send(request: Request): Promise<Response> {
     const deadline = performance.now() + this.#timeout
+    try {
+      const response = await this.#exchange(request, deadline)
+      const wait = request.isRetried && response.status === 503 ? retryAfter(response) * 1000 : undefined
+      if (wait === undefined || performance.now() + wait >= deadline) return response
+      await sleep(wait)
+    } catch (error) {
+      if (!request.isRetried || !(error instanceof BrokenConnection)) throw error
+    }
+    return this.#exchange(request, deadline)
+  }
+
+  async #exchange(request: Request, deadline: number): Promise<Response> {
     for (;;) {
       const exchange = this.#begin(request)
       try {
         return await answer(exchange, deadline)
       } catch (error) {
-        if (request.isRepeatable && error instanceof StaleConnection) continue
+        if (request.isRepeatable && error instanceof BrokenConnection && error.wasStale) continue
         throw error
       }
     }
@@ -130,8 +145,18 @@ function grouped(headers: Request['headers']): Record<string, string[]> {
   return values
 }
 
-/** A kept connection was closed before any of the answer arrived. */
-class StaleConnection extends Unavailable {}
+/** A connection was closed before the end of the answer. */
+class BrokenConnection extends Unavailable {
+  override readonly name = 'Unavailable'
+  /** Whether it was a kept connection, closed before any of the answer arrived. */
+  wasStale = false
+}
+
+/** Returns the seconds after which to try again: 1 if the answer does not say. */
+export function retryAfter({ headers }: Response): number {
+  const seconds = headers['retry-after'] ?? ''
+  return /^\d+$/.test(seconds) ? Number(seconds) : 1
+}
 
 /** Reads the answer to a request that was sent, or fails when the deadline has passed. */
 function answer(exchange: http.ClientRequest, deadline: number): Promise<Response> {
@@ -165,8 +190,8 @@ function answer(exchange: http.ClientRequest, deadline: number): Promise<Respons
 
 function unavailable(error: NodeJS.ErrnoException, isUnanswered: boolean): Unavailable {
   if (error instanceof Unavailable) return error
-  const isClosed = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-  const kind = isUnanswered && isClosed ? StaleConnection : Unavailable
   // An AggregateError, of several addresses, has a code but no message.
-  return new kind(`doorward unreachable: ${error.message || error.code}`, { cause: error })
+  const message = `doorward unreachable: ${error.message || error.code}`
+  if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') return new Unavailable(message, { cause: error })
+  return Object.assign(new BrokenConnection(message, { cause: error }), { wasStale: isUnanswered })
 }

@@ -64,11 +64,25 @@ test('a device key logs its user in', async (t) => {
   const token = await admin.deviceLogin('7', made.login_token, IP, { scopes: ['a'] })
   assert.deepEqual([token.user, token.device, token.scopes], ['alice', '7', ['a']])
   assert.deepEqual((await admin.devices('alice')).items, [await admin.device('alice', '7')])
+  const rotated = await admin.rotateDevice('alice', '7')
+  await assert.rejects(admin.deviceLogin('7', made.login_token, IP), LoginRefused)
+  assert.equal((await admin.deviceLogin('7', rotated.login_token, IP)).user, 'alice')
   await admin.changeDevice('alice', '7', { is_active: false })
   assert.equal((await admin.show(token.id)).is_active, false)
-  await assert.rejects(admin.deviceLogin('7', made.login_token, IP), LoginRefused)
+  await assert.rejects(admin.deviceLogin('7', rotated.login_token, IP), LoginRefused)
   await admin.removeDevice('alice', '7')
   await assert.rejects(admin.removeDevice('alice', '7'), NotFound)
+})
+
+test('a locked user is refused until the unlock', async (t) => {
+  const server = await Server.start(t)
+  const [admin, { token, id }] = [server.admin(), await server.issue('alice')]
+  await admin.lockUser('alice')
+  assert.equal((await admin.show(id)).locked, true)
+  assert.deepEqual(await admin.validate([token]), [null])
+  await assert.rejects(admin.issue('alice', IP), { name: 'Conflict', kind: 'user-locked' })
+  await admin.unlockUser('alice')
+  assert.equal((await admin.validate([token]))[0]?.locked, false)
 })
 
 test('tokens are related to objects', async (t) => {

@@ -33,6 +33,14 @@ test('every export exists', async () => {
   }
 })
 
+test('a CommonJS module can require every entry', async () => {
+  const module = run('node', ['--no-warnings', join(PACKAGE, 'build/commonjs.cjs')], { cwd: PACKAGE })
+  const { require_module: canRequire } = process.features as { require_module?: boolean }
+  if (canRequire) assert.equal((await module).stdout, 'Unavailable function function\n')
+  // Before Node 20.19, as the README says.
+  else await assert.rejects(module, /ERR_REQUIRE_ESM/)
+})
+
 test('the client alone needs no other package', async () => {
   const { dependencies, peerDependenciesMeta, peerDependencies } = await metadata()
   assert.equal(dependencies, undefined)

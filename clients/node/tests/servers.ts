@@ -102,7 +102,7 @@ export async function makeFolder(t: TestContext): Promise<string> {
 }
 
 /** Answers n of a connection: bytes, '' for silence, or `null` to close the connection. */
-export type Script = (n: number, request: string) => string | null
+export type Script = (n: number, request: string) => string | null | Promise<string | null>
 
 /** A server that answers as a test says. */
 export class FakeServer {
@@ -131,7 +131,7 @@ export class FakeServer {
     let n = 0
     socket.on('close', () => this.#open.delete(socket))
     socket.on('error', () => socket.destroy())
-    socket.on('data', (data) => {
+    socket.on('data', async (data) => {
       received += data.toString('latin1')
       const end = received.indexOf('\r\n\r\n')
       const length = Number(/^content-length: (\d+)$/im.exec(received)?.[1] ?? 0)
@@ -139,8 +139,7 @@ export class FakeServer {
       const request = received.slice(0, end + 4 + length)
       received = received.slice(request.length)
       this.requests.push(request)
-      const answer = script(n, request)
-      n += 1
+      const answer = await script(n++, request)
       if (answer === null) socket.destroy()
       else socket.write(answer)
     })

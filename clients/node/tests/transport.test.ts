@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { Admin, Unavailable, Validator } from 'doorward'
-import { FakeServer, IP, OK, Server, json, makeFolder } from './servers.js'
+import { FakeServer, OK, Server, json, makeFolder } from './servers.js'
 
 const run = promisify(execFile)
 const ISSUED = json('201 Created', { id: 'abc', user: 'alice', token: 'dw_x' })
@@ -44,11 +44,11 @@ test('a check is repeated on a connection that closes under it', async (t) => {
   assert.deepEqual([fake.connections, fake.requests.length], [2, 3])
 })
 
-test('a change is never repeated', async (t) => {
+test('a change without a key is never repeated', async (t) => {
   const fake = await FakeServer.start(t, (n) => (n === 0 ? ISSUED : null))
   const admin = new Admin(fake.url, 'key', TIMEOUT)
-  assert.equal((await admin.issue('alice', IP)).token, 'dw_x')
-  await assert.rejects(admin.issue('alice', IP), Unavailable)
+  assert.equal((await admin.confirm('abc')).id, 'abc')
+  await assert.rejects(admin.confirm('abc'), Unavailable)
   assert.equal(fake.requests.length, 2)
 })
 
@@ -63,20 +63,20 @@ test('a revocation may be repeated', async (t) => {
 test('a change does not use a connection that the server has closed', async (t) => {
   const fake = await FakeServer.start(t, () => ISSUED)
   const admin = new Admin(fake.url, 'key', TIMEOUT)
-  await admin.issue('alice', IP)
+  await admin.confirm('abc')
   await fake.closeConnections()
-  assert.equal((await admin.issue('alice', IP)).token, 'dw_x')
+  assert.equal((await admin.confirm('abc')).id, 'abc')
   assert.equal(fake.connections, 2)
 })
 
 test('a change does not use a connection that was idle for long', async (t) => {
   const fake = await FakeServer.start(t, () => ISSUED)
   const admin = new Admin(fake.url, 'key', TIMEOUT)
-  await admin.issue('alice', IP)
-  await admin.issue('alice', IP)
+  await admin.confirm('abc')
+  await admin.confirm('abc')
   assert.equal(fake.connections, 1)
   await fake.waitUntilClosed()
-  await admin.issue('alice', IP)
+  await admin.confirm('abc')
   assert.equal(fake.connections, 2)
 })
 

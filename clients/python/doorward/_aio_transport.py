@@ -8,8 +8,7 @@ import time
 from collections import deque
 
 from ._http import READ_BYTES, BrokenAnswer, Endpoint, Parser, Request, Response
-from ._transport import FRESH_SECONDS
-from .errors import Unavailable
+from ._transport import FRESH_SECONDS, retry_wait, unreachable
 
 
 class _Connection:
@@ -58,12 +57,25 @@ class AsyncTransport:
         """
         self._enter_loop()
         message = request.encode(self._endpoint)
+        deadline = time.monotonic() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout), self._slots:
-                return await self._exchange(message, request.is_repeatable)
+            response = await self._within(deadline, message, request.is_repeatable)
+            wait = retry_wait(request, response, deadline)
+            if wait is None:
+                return response
+            await asyncio.sleep(wait)
+        except BrokenAnswer:
+            if not request.is_retried:
+                raise
+        return await self._within(deadline, message, request.is_repeatable)
+
+    async def _within(self, deadline: float, message: bytes, is_repeatable: bool) -> Response:
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()), self._slots:
+                return await self._exchange(message, is_repeatable)
         except OSError as error:
             # asyncio.timeout raises TimeoutError, which is an OSError.
-            raise Unavailable(f"doorward unreachable: {str(error) or 'timed out'}") from error
+            raise unreachable(error) from error
 
     async def _exchange(self, message: bytes, is_repeatable: bool) -> Response:
         while True:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 from ._http import Request, Response
 from ._request import is_sendable, outage
@@ -64,14 +65,29 @@ class Call(Generic[T]):
     read: Callable[[Json], T]
     body: Mapping[str, Any] | None = None
     is_repeatable: bool = True
+    recover: Callable[[str], Call[T]] | None = None
+    """Of a call with an `Idempotency-Key`, which is sent again if its answer may be lost.
+
+    If the answer was lost, and a secret with it, this makes the call that gets another one. It takes the token's id.
+    """
 
     def request(self, api_key: str) -> Request:
         headers = [("Authorization", f"Bearer {api_key}")]
+        if self.recover is not None:
+            headers.append(("Idempotency-Key", str(uuid4())))
         body = None
         if self.body is not None:
             headers.append(("Content-Type", "application/json"))
             body = json.dumps(self.body, separators=(",", ":")).encode()
-        return Request(self.method, self.path, headers, body, self.is_repeatable)
+        return Request(self.method, self.path, headers, body, self.is_repeatable, is_retried=self.recover is not None)
+
+    def recovery(self, response: Response) -> Call[T] | None:
+        """Returns the call to send if the secret was in an answer that was lost."""
+        if self.recover is None or response.status != 409:
+            return None
+        data = _document(response)
+        is_replay = _kind(data) == "idempotency-replay"
+        return self.recover(str(data.get("token", ""))) if is_replay else None
 
     def answer(self, response: Response) -> T:
         """Reads the answer; raises Unavailable or the kind of Problem that it is."""
@@ -85,15 +101,23 @@ class Call(Generic[T]):
         raise _problem(response)
 
 
-def _problem(response: Response) -> Problem:
+def _document(response: Response) -> Json:
+    """Returns the problem document, empty if the body is something else."""
     try:
         data = json.loads(response.body)
     except ValueError:
         data = {}
-    if not isinstance(data, dict):
-        data = {}
+    return data if isinstance(data, dict) else {}
+
+
+def _kind(data: Json) -> str:
+    return str(data.get("type", "")).rpartition(":")[2]
+
+
+def _problem(response: Response) -> Problem:
+    data = _document(response)
     errors = [FieldError(each["pointer"], each["detail"]) for each in data.get("errors", ())]
-    kind = str(data.get("type", "")).rpartition(":")[2]
+    kind = _kind(data)
     kinds: dict[int, type[Problem]] = {
         401: KeyRefused,
         403: KeyRefused,
@@ -103,7 +127,13 @@ def _problem(response: Response) -> Problem:
     }
     raised = LoginRefused if kind == "login-refused" else kinds.get(response.status, Problem)
     return raised(
-        response.status, kind, data.get("title", ""), data.get("detail", ""), errors, response.header("x-request-id")
+        response.status,
+        kind,
+        data.get("title", ""),
+        data.get("detail", ""),
+        errors,
+        response.header("x-request-id"),
+        data.get("token"),
     )
 
 
@@ -139,7 +169,8 @@ def _body(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def issue(user: str, ip: str, fields: TokenFields) -> Call[Token]:
     body = {"user": user, "ip": ip, **_body(fields)}
-    return Call("POST", "/v1/tokens", Token.from_json, body, is_repeatable=False)
+    set_cookie = fields.get("set_cookie", False)
+    return Call("POST", "/v1/tokens", Token.from_json, body, recover=lambda token_id: rotate(token_id, set_cookie))
 
 
 def show(token_id: str) -> Call[Token]:
@@ -170,7 +201,8 @@ def revoke_all(user: str, except_id: str | None) -> Call[int]:
 
 def rotate(token_id: str, set_cookie: bool) -> Call[Token]:
     path = _path("tokens", token_id, "rotate")
-    return Call("POST", path, Token.from_json, {"set_cookie": set_cookie}, is_repeatable=False)
+    body = {"set_cookie": set_cookie}
+    return Call("POST", path, Token.from_json, body, recover=lambda same_id: rotate(same_id, set_cookie))
 
 
 def confirm(token_id: str) -> Call[Token]:
@@ -202,7 +234,13 @@ def user_takeovers(user: str, limit: int, cursor: str | None) -> Call[Page[Takeo
 
 def create_device(user: str, uuid: str, name: str | None, user_agent: str) -> Call[Device]:
     body = {"uuid": uuid, "user_agent": user_agent, **({} if name is None else {"name": name})}
-    return Call("POST", _path("users", user, "devices"), Device.from_json, body, is_repeatable=False)
+    path = _path("users", user, "devices")
+    return Call("POST", path, Device.from_json, body, recover=lambda _: _new_secret(user, uuid))
+
+
+def _new_secret(user: str, uuid: str) -> Call[Device]:
+    """Rotates a device key whose creation got no answer."""
+    return replace(rotate_device(user, uuid), read=lambda data: Device.from_json({**data, "created": True}))
 
 
 def devices(user: str, limit: int, cursor: str | None) -> Call[Page[Device]]:

@@ -19,7 +19,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class BrokenAnswer(Unavailable):
-    """The answer is not HTTP, is too long, or ended too early."""
+    """The answer is not HTTP, is too long, or ended too early; or the connection failed before it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     is_repeatable: bool = True
     """Whether sending it twice does no more than sending it once."""
+    is_retried: bool = False
+    """Whether a repeatable request is sent again, once, after a broken connection or a 503."""
 
     def encode(self, endpoint: Endpoint) -> bytes:
         """Returns the bytes to send.
@@ -89,6 +91,12 @@ class Response:
     def header(self, name: str) -> str | None:
         """The first header of that name, which is given in lower case."""
         return next((value for key, value in self.headers if key == name), None)
+
+
+def retry_after(response: Response) -> int:
+    """Seconds after which to try again: 1 if the answer does not say."""
+    text = response.header("retry-after") or ""
+    return int(text) if text.isascii() and text.isdecimal() else 1
 
 
 class Parser:

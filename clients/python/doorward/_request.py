@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ._http import Headers, Request, Response
+from ._http import Headers, Request, Response, retry_after
 from .errors import Unavailable
 from .models import Identity, Verdict
 
@@ -116,9 +116,7 @@ class Logout:
 
 def outage(response: Response) -> Unavailable:
     """Every status that is no verdict. 404 is a check that Doorward does not know, so no request may pass."""
-    retry_after = response.header("retry-after") or ""
-    seconds = int(retry_after) if retry_after.isascii() and retry_after.isdecimal() else 1
-    return Unavailable(f"doorward answered with status {response.status}", seconds)
+    return Unavailable(f"doorward answered with status {response.status}", retry_after(response))
 
 
 @dataclass(frozen=True)

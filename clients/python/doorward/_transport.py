@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import deque
 
-from ._http import READ_BYTES, BrokenAnswer, Endpoint, Parser, Request, Response
+from ._http import READ_BYTES, BrokenAnswer, Endpoint, Parser, Request, Response, retry_after
 from .errors import Unavailable
 
 FRESH_SECONDS = 1.0
@@ -78,6 +78,21 @@ def _left(deadline: float) -> float:
     return left
 
 
+def unreachable(error: OSError) -> Unavailable:
+    """The error of a request whose connection failed with this one."""
+    is_broken = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    kind = BrokenAnswer if is_broken else Unavailable
+    return kind(f"doorward unreachable: {str(error) or 'timed out'}")
+
+
+def retry_wait(request: Request, response: Response, deadline: float) -> float | None:
+    """Seconds to wait before a request is sent again, or `None` if this answer counts."""
+    if not request.is_retried or response.status != 503:
+        return None
+    wait = float(retry_after(response))
+    return wait if time.monotonic() + wait < deadline else None
+
+
 class Transport:
     """Sends requests to one plane. May be shared by threads, and used on both sides of a fork."""
 
@@ -96,8 +111,20 @@ class Transport:
         """
         message = request.encode(self._endpoint)
         deadline = time.monotonic() + self._timeout
+        try:
+            response = self._exchange(message, request.is_repeatable, deadline)
+            wait = retry_wait(request, response, deadline)
+            if wait is None:
+                return response
+            time.sleep(wait)
+        except BrokenAnswer:
+            if not request.is_retried:
+                raise
+        return self._exchange(message, request.is_repeatable, deadline)
+
+    def _exchange(self, message: bytes, is_repeatable: bool, deadline: float) -> Response:
         while True:
-            kept = self._take(request.is_repeatable)
+            kept = self._take(is_repeatable)
             connection, parser = kept, Parser()
             try:
                 connection = connection or _Connection(self._endpoint, self._context, deadline)
@@ -106,10 +133,10 @@ class Transport:
                 if connection is not None:
                     connection.close()
                 is_stale = isinstance(error, (ConnectionError, BrokenAnswer)) and not parser.has_begun
-                if kept is not None and is_stale and request.is_repeatable:
+                if kept is not None and is_stale and is_repeatable:
                     continue
                 if isinstance(error, OSError):
-                    raise Unavailable(f"doorward unreachable: {error}") from error
+                    raise unreachable(error) from error
                 raise
             if response.is_last or len(self._idle) >= self._max_idle:
                 connection.close()

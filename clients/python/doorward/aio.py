@@ -67,8 +67,9 @@ class AsyncValidator:
 class AsyncAdmin:
     """The admin plane: the lifecycle of tokens.
 
-    Each call raises Unavailable in an outage, and a Problem if Doorward refuses it. A call that may not be repeated
-    is sent once. After Unavailable, it is unknown whether it was done.
+    Each call raises Unavailable in an outage, and a Problem if Doorward refuses it. After a broken connection or a 503,
+    `issue`, `rotate` and `create_device` are sent again, once, and are done once. Other calls that may not be repeated
+    are sent once. After Unavailable, it is unknown whether a call was done.
     """
 
     def __init__(
@@ -83,7 +84,11 @@ class AsyncAdmin:
         self._api_key = api_key
 
     async def _do(self, call: Call[T]) -> T:
-        return call.answer(await self._transport.send(call.request(self._api_key)))
+        response = await self._transport.send(call.request(self._api_key))
+        recovery = call.recovery(response)
+        if recovery is None:
+            return call.answer(response)
+        return recovery.answer(await self._transport.send(recovery.request(self._api_key)))
 
     async def issue(self, user: str, ip: str, **fields: Unpack[TokenFields]) -> Token:
         """Issues a token. Its secret, `token`, is shown only now."""

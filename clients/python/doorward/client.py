@@ -67,8 +67,9 @@ class Validator:
 class Admin:
     """The admin plane: the lifecycle of tokens. May be shared by threads.
 
-    Each call raises Unavailable in an outage, and a Problem if Doorward refuses it. A call that may not be repeated
-    is sent once. After Unavailable, it is unknown whether it was done.
+    Each call raises Unavailable in an outage, and a Problem if Doorward refuses it. After a broken connection or a 503,
+    `issue`, `rotate` and `create_device` are sent again, once, and are done once. Other calls that may not be repeated
+    are sent once. After Unavailable, it is unknown whether a call was done.
     """
 
     def __init__(
@@ -83,7 +84,11 @@ class Admin:
         self._api_key = api_key
 
     def _do(self, call: Call[T]) -> T:
-        return call.answer(self._transport.send(call.request(self._api_key)))
+        response = self._transport.send(call.request(self._api_key))
+        recovery = call.recovery(response)
+        if recovery is None:
+            return call.answer(response)
+        return recovery.answer(self._transport.send(recovery.request(self._api_key)))
 
     def issue(self, user: str, ip: str, **fields: Unpack[TokenFields]) -> Token:
         """Issues a token. Its secret, `token`, is shown only now."""

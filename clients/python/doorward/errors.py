@@ -35,7 +35,14 @@ class Problem(DoorwardError):
     """Doorward refused a call of the admin plane (RFC 9457). The call changed nothing."""
 
     def __init__(
-        self, status: int, kind: str, title: str, detail: str, errors: Sequence[FieldError], request_id: str | None
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        errors: Sequence[FieldError],
+        request_id: str | None,
+        token_id: str | None = None,
     ) -> None:
         fields = "".join(f"; {error.pointer} {error.detail}" for error in errors)
         super().__init__(f"{status} {kind}: {detail or title}{fields}")
@@ -46,6 +53,8 @@ class Problem(DoorwardError):
         self.detail = detail
         self.errors = tuple(errors)
         self.request_id = request_id
+        self.token_id = token_id
+        """Of an `idempotency-replay`: the token that the first call made."""
 
 
 class NotFound(Problem):

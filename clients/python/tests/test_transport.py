@@ -60,12 +60,12 @@ def test_a_check_is_repeated_on_a_connection_that_closes_under_it(kind: Kind) ->
         assert (fake.connections, len(fake.requests)) == (2, 3)
 
 
-def test_a_change_is_never_repeated(kind: Kind) -> None:
+def test_a_change_without_a_key_is_never_repeated(kind: Kind) -> None:
     with FakeServer(lambda number: ISSUED if number == 0 else None) as fake:
         admin = kind.admin(fake.url)
-        assert admin.issue("alice", IP).token == "dw_x"
+        assert admin.device_login("phone", "dwd_x", IP).token == "dw_x"
         with pytest.raises(Unavailable):
-            admin.issue("alice", IP)
+            admin.device_login("phone", "dwd_x", IP)
         assert len(fake.requests) == 2
 
 
@@ -80,14 +80,14 @@ def test_a_revocation_may_be_repeated(kind: Kind) -> None:
 def test_a_change_does_not_use_a_connection_that_the_server_has_closed(kind: Kind) -> None:
     with FakeServer(lambda _: ISSUED) as fake:
         admin = kind.admin(fake.url)
-        admin.issue("alice", IP)
+        admin.device_login("phone", "dwd_x", IP)
         fake.close_connections()
         [kept] = admin._transport._idle if kind.name == "sync" else admin._client._transport._idle
         if kind.name == "async":
             # The event loop hears of it in one of its next rounds.
             kind.runner.run(asyncio.to_thread(wait_until, kept.is_stale))
         wait_until(kept.is_stale)
-        assert admin.issue("alice", IP).token == "dw_x"
+        assert admin.device_login("phone", "dwd_x", IP).token == "dw_x"
 
 
 def test_a_new_connection_that_breaks_is_not_repeated(kind: Kind) -> None:

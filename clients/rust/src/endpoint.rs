@@ -9,6 +9,9 @@ use http::uri::{Authority, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
 /// A connection of any kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -25,6 +28,8 @@ pub(crate) struct Endpoint {
 #[derive(Clone, Debug)]
 enum Target {
     Tcp(String, u16),
+    #[cfg(feature = "tls")]
+    Tls(String, u16, Tls),
     Unix(PathBuf),
 }
 
@@ -41,10 +46,11 @@ impl fmt::Display for InvalidSetting {
 impl std::error::Error for InvalidSetting {}
 
 impl Endpoint {
-    /// Reads `http://host:port` or `unix:/path`, as in Doorward's ready line.
+    /// Reads `http://host:port`, `https://host:port` or `unix:/path`, as in Doorward's ready line.
     pub fn parse(url: &str) -> Result<Self, InvalidSetting> {
-        const INVALID: InvalidSetting =
-            InvalidSetting("the address of Doorward must be http://host:port or unix:/path");
+        const INVALID: InvalidSetting = InvalidSetting(
+            "the address of Doorward must be http://host:port, https://host:port or unix:/path",
+        );
         if let Some(path) = url.strip_prefix("unix:") {
             let authority = HeaderValue::from_static("localhost");
             let is_absolute = path.starts_with('/');
@@ -54,31 +60,67 @@ impl Endpoint {
         let uri: Uri = url.parse().map_err(|_| INVALID)?;
         let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority: &Authority = uri.authority().ok_or(INVALID)?;
-        if uri.scheme_str() != Some("http") || !is_bare || authority.as_str().contains('@') {
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(INVALID),
+        };
+        if !is_bare || authority.as_str().contains('@') {
             return Err(INVALID);
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = match authority.port_u16() {
             Some(port) => port,
-            None if authority.as_str() == authority.host() => 80,
+            None if authority.as_str() == authority.host() => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return Err(INVALID),
         };
-        let target = Target::Tcp(host.to_owned(), port);
+        let target = if is_tls { Target::tls(host, port)? } else { Target::Tcp(host.to_owned(), port) };
         let authority = HeaderValue::try_from(authority.as_str()).map_err(|_| INVALID)?;
         Ok(Self { target, authority })
+    }
+
+    /// Trusts these authorities only, if this is an `https://` address.
+    #[cfg(feature = "tls")]
+    pub fn trust(&mut self, pem: &[u8]) -> Result<(), InvalidSetting> {
+        match &mut self.target {
+            Target::Tls(_, _, tls) => tls.trust(pem),
+            _ => Err(InvalidSetting("only an https:// address has authorities")),
+        }
     }
 
     /// Connects.
     pub async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         match &self.target {
-            Target::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
-            }
+            Target::Tcp(host, port) => Ok(Box::new(connect_tcp(host, *port).await?)),
+            #[cfg(feature = "tls")]
+            Target::Tls(host, port, tls) => Ok(Box::new(tls.connect(connect_tcp(host, *port).await?).await?)),
             Target::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         }
     }
+}
+
+impl Target {
+    #[cfg(feature = "tls")]
+    fn tls(host: &str, port: u16) -> Result<Self, InvalidSetting> {
+        Ok(Self::Tls(host.to_owned(), port, Tls::new(host)?))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn tls(_: &str, _: u16) -> Result<Self, InvalidSetting> {
+        Err(InvalidSetting("an https:// address needs the feature `tls` of doorward-client"))
+    }
+}
+
+async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 #[cfg(test)]
@@ -91,11 +133,15 @@ mod tests {
             ("http://127.0.0.1:8080", "127.0.0.1:8080"),
             ("http://[::1]:8080/", "[::1]:8080"),
             ("http://doorward", "doorward"),
+            ("https://doorward", "doorward"),
+            ("https://[::1]:8443", "[::1]:8443"),
             ("unix:/run/doorward.sock", "localhost"),
         ] {
             assert_eq!(Endpoint::parse(url).unwrap().authority, host, "{url}");
         }
-        for url in ["", "doorward:8080", "ftp://host", "https://host", "http://host/path", "http://host/?q"] {
+        for url in
+            ["", "doorward:8080", "ftp://host", "https://host/path", "http://host/path", "http://host/?q"]
+        {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
         for url in ["http://user@host", "unix:relative", "unix:", "http://", "http://host:99999"] {

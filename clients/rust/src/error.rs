@@ -62,6 +62,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The id of the request in Doorward's logs.
     pub request_id: Option<String>,
+    /// Of an `idempotency-replay`: the token that the first call made.
+    pub token_id: Option<String>,
 }
 
 /// A mistake in one field of a call.
@@ -82,6 +84,7 @@ struct ProblemBody {
     detail: String,
     errors: Vec<FieldError>,
     request_id: Option<String>,
+    token: Option<String>,
 }
 
 impl Problem {
@@ -89,8 +92,8 @@ impl Problem {
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
         let body: ProblemBody = serde_json::from_slice(body).unwrap_or_default();
         let kind = body.r#type.rsplit(':').next().unwrap_or_default().to_owned();
-        let ProblemBody { title, detail, errors, request_id, .. } = body;
-        Self { status, kind, title, detail, errors, request_id }
+        let ProblemBody { title, detail, errors, request_id, token: token_id, .. } = body;
+        Self { status, kind, title, detail, errors, request_id, token_id }
     }
 }
 
@@ -117,6 +120,11 @@ impl CallError {
     /// Returns the refusal's status, or `None` in an outage.
     pub fn status(&self) -> Option<StatusCode> {
         self.problem().map(|problem| problem.status)
+    }
+
+    /// Returns the refusal if the call was done before, and the answer with its secret was lost.
+    pub(crate) fn replay(&self) -> Option<&Problem> {
+        self.problem().filter(|problem| problem.kind == "idempotency-replay")
     }
 
     /// Returns the refusal, or `None` in an outage.

@@ -5,6 +5,7 @@ mod batcher;
 mod clock;
 mod credentials;
 mod endpoint;
+mod entropy;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
@@ -16,6 +17,8 @@ mod path;
 mod request;
 mod secret;
 mod timestamp;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod validator;
 mod verdict;

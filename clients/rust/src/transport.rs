@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HOST, RETRY_AFTER};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::clock;
 use crate::endpoint::{Endpoint, InvalidSetting};
@@ -31,6 +31,9 @@ pub(crate) enum Repeat {
     Safe,
     /// Only if no byte of the request was sent.
     Unsafe,
+    /// The request has an `Idempotency-Key`: Doorward does it once. It is also sent again, once, after a broken connection
+    /// or a 503.
+    Keyed,
 }
 
 /// Sends requests to one plane. Cheap to clone; the clones share the connections.
@@ -53,6 +56,19 @@ struct Connection {
     last_use: Instant,
 }
 
+/// Why a request has no answer.
+struct NoAnswer {
+    error: Unavailable,
+    /// Whether the connection broke after the request was begun.
+    is_broken: bool,
+}
+
+impl From<Unavailable> for NoAnswer {
+    fn from(error: Unavailable) -> Self {
+        Self { error, is_broken: false }
+    }
+}
+
 /// Why an exchange failed, and the request if it may be sent again.
 struct Failure {
     error: hyper::Error,
@@ -61,9 +77,16 @@ struct Failure {
 
 impl Transport {
     pub fn new(url: &str, timeout: Duration) -> Result<Self, InvalidSetting> {
-        let endpoint = Endpoint::parse(url)?;
-        let slots = Semaphore::new(MAX_CONNECTIONS);
-        Ok(Self { shared: Arc::new(Shared { endpoint, idle: Mutex::default(), slots }), timeout })
+        Ok(Self { shared: Arc::new(Shared::new(Endpoint::parse(url)?)), timeout })
+    }
+
+    /// Trusts these authorities only. Clones that were made before keep theirs.
+    #[cfg(feature = "tls")]
+    pub fn trust(&mut self, pem: &[u8]) -> Result<(), InvalidSetting> {
+        let mut endpoint = self.shared.endpoint.clone();
+        endpoint.trust(pem)?;
+        self.shared = Arc::new(Shared::new(endpoint));
+        Ok(())
     }
 
     /// Changes the deadline of each request.
@@ -78,19 +101,48 @@ impl Transport {
         request: Request<Bytes>,
         repeat: Repeat,
     ) -> Result<Response<Bytes>, Unavailable> {
+        let deadline = clock::monotonic() + self.timeout;
+        let again = (repeat == Repeat::Keyed).then(|| request.clone());
+        let first = self.send_within(deadline, request, repeat).await;
+        let Some(again) = again else { return first.map_err(|failed| failed.error) };
+        match first {
+            Err(NoAnswer { is_broken: true, .. }) => {}
+            Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                let wait = outage(&response).retry_after();
+                if clock::monotonic() + wait >= deadline {
+                    return Ok(response);
+                }
+                sleep(wait).await;
+            }
+            other => return other.map_err(|failed| failed.error),
+        }
+        self.send_within(deadline, again, repeat).await.map_err(|failed| failed.error)
+    }
+
+    async fn send_within(
+        &self,
+        deadline: Instant,
+        request: Request<Bytes>,
+        repeat: Repeat,
+    ) -> Result<Response<Bytes>, NoAnswer> {
         let exchange = self.shared.exchange(request.map(Full::new), repeat);
-        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
-            Err(Unavailable::new(format!("no answer within {} ms", self.timeout.as_millis())))
+        let left = deadline.saturating_duration_since(clock::monotonic());
+        timeout(left, exchange).await.unwrap_or_else(|_| {
+            Err(Unavailable::new(format!("no answer within {} ms", self.timeout.as_millis())).into())
         })
     }
 }
 
 impl Shared {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, idle: Mutex::default(), slots: Semaphore::new(MAX_CONNECTIONS) }
+    }
+
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
         repeat: Repeat,
-    ) -> Result<Response<Bytes>, Unavailable> {
+    ) -> Result<Response<Bytes>, NoAnswer> {
         let _slot = self.slots.acquire().await.map_err(|error| Unavailable::new(error.to_string()))?;
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, self.endpoint.authority.clone());
@@ -112,14 +164,14 @@ impl Shared {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(connection) = idle.pop() {
             let is_fresh = || clock::monotonic().duration_since(connection.last_use) < FRESH;
-            if !connection.sender.is_closed() && (repeat == Repeat::Safe || is_fresh()) {
+            if !connection.sender.is_closed() && (repeat != Repeat::Unsafe || is_fresh()) {
                 return Some(connection);
             }
         }
         None
     }
 
-    async fn connect(&self) -> Result<Connection, Unavailable> {
+    async fn connect(&self) -> Result<Connection, NoAnswer> {
         let unreachable = |error: std::io::Error| Unavailable::new(format!("cannot connect: {error}"));
         let stream = self.endpoint.connect().await.map_err(unreachable)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
@@ -133,14 +185,17 @@ impl Shared {
         &self,
         mut connection: Connection,
         response: Response<Incoming>,
-    ) -> Result<Response<Bytes>, Unavailable> {
+    ) -> Result<Response<Bytes>, NoAnswer> {
         let (head, body) = response.into_parts();
         // A body of a known length is refused before it is read.
         if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-            return Err(Unavailable::new("the answer is too long"));
+            return Err(Unavailable::new("the answer is too long").into());
         }
         let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
-        let body = body.map_err(|error| Unavailable::new(format!("the answer is incomplete: {error}")))?;
+        let body = body.map_err(|error| NoAnswer {
+            error: Unavailable::new(format!("the answer is incomplete: {error}")),
+            is_broken: true,
+        })?;
         connection.last_use = clock::monotonic();
         if !connection.sender.is_closed() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
@@ -160,7 +215,7 @@ impl Connection {
         if let Err(error) = self.sender.ready().await {
             return Err(Failure { error, unsent: Some(request) });
         }
-        let copy = (repeat == Repeat::Safe).then(|| request.clone());
+        let copy = (repeat != Repeat::Unsafe).then(|| request.clone());
         self.sender.try_send_request(request).await.map_err(|mut error| {
             let unsent = error.take_message().or(copy);
             Failure { error: error.into_error(), unsent }
@@ -168,8 +223,8 @@ impl Connection {
     }
 }
 
-fn broken(error: &hyper::Error) -> Unavailable {
-    Unavailable::new(format!("no valid HTTP answer: {error}"))
+fn broken(error: &hyper::Error) -> NoAnswer {
+    NoAnswer { error: Unavailable::new(format!("no valid HTTP answer: {error}")), is_broken: true }
 }
 
 /// Every status that is no verdict, as an outage.

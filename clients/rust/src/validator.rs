@@ -37,8 +37,8 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// Makes a client of `http://host:port` or `unix:/path`. It connects when it is first used; the deadline of each check
-    /// is 1 s.
+    /// Makes a client of `http://host:port`, `https://host:port` (feature `tls`) or `unix:/path`. It connects when it is
+    /// first used; the deadline of each check is 1 s.
     ///
     /// # Errors
     /// If the address is malformed.
@@ -51,6 +51,16 @@ impl Validator {
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.transport.set_timeout(timeout);
         self
+    }
+
+    /// Trusts these certificate authorities only, in PEM, instead of those that the system trusts.
+    ///
+    /// # Errors
+    /// If the address is not `https://`, or the text has no certificate.
+    #[cfg(feature = "tls")]
+    pub fn with_authorities(mut self, pem: &[u8]) -> Result<Self, InvalidSetting> {
+        self.transport.trust(pem)?;
+        Ok(self)
     }
 
     /// Names further headers of the client's request that Doorward's settings give a meaning.

@@ -30,7 +30,7 @@ pub struct AdminFlags {
     /// File with the API key [env: DOORWARD_ADMIN_KEY_FILE, or DOORWARD_ADMIN_KEY with the key]
     #[arg(long, global = true, value_name = "PATH")]
     admin_key_file: Option<PathBuf>,
-    /// PEM authorities of the admin plane's certificate; without it, those of the system [env: DOORWARD_ADMIN_CA_FILE]
+    /// PEM authorities of the admin plane's certificate; without it, the system's [env: DOORWARD_ADMIN_CA_FILE]
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     admin_ca_file: Option<PathBuf>,
     /// PEM certificate chain to show to the admin plane (admin-client-ca) [env: DOORWARD_ADMIN_CLIENT_CERT]

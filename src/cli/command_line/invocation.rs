@@ -43,9 +43,9 @@ pub fn read_with(
 ) -> Result<Invocation, LoadError> {
     let mut mistakes = Vec::new();
     let (verb, matches) = match parse(args.into_iter().collect(), &mut mistakes) {
-        Parsed::Print(text) => return Ok(Invocation::Print(text)),
-        Parsed::Whole(verb, matches) => (Some(verb), matches),
-        Parsed::Start(matches) => (None, matches),
+        ParsedCommandLine::Print(text) => return Ok(Invocation::Print(text)),
+        ParsedCommandLine::Whole(verb, matches) => (Some(verb), matches),
+        ParsedCommandLine::Start(matches) => (None, matches),
     };
     let before = SettingFlags::of(&matches);
     let is_complete = verb.is_some();
@@ -75,7 +75,7 @@ pub fn read_with(
 }
 
 /// A parsed command line.
-enum Parsed {
+enum ParsedCommandLine {
     /// The help or the version.
     Print(String),
     /// The whole command line, apart from unknown flags.
@@ -88,24 +88,27 @@ enum Parsed {
 ///
 /// To report further mistakes of a server's settings as well, an unknown flag is removed and the rest is parsed again.
 /// After any other error, the flags before it are used.
-fn parse(mut args: Vec<OsString>, mistakes: &mut Vec<Mistake>) -> Parsed {
+fn parse(mut args: Vec<OsString>, mistakes: &mut Vec<Mistake>) -> ParsedCommandLine {
     loop {
         let matches = command().try_get_matches_from(&args);
         let error = match matches.and_then(|matches| Ok((CommandLine::from_arg_matches(&matches)?, matches)))
         {
             Ok((line, matches)) => {
-                return Parsed::Whole(line.verb.unwrap_or(Verb::Server(ServerVerb::Serve)), matches);
+                return ParsedCommandLine::Whole(
+                    line.verb.unwrap_or(Verb::Server(ServerVerb::Serve)),
+                    matches,
+                );
             }
             Err(error) => error,
         };
         if !is_output(&error) {
             mistakes.push(mistake(&error, &args));
         } else if mistakes.is_empty() {
-            return Parsed::Print(error.render().to_string());
+            return ParsedCommandLine::Print(error.render().to_string());
         }
         let start = command().ignore_errors(true).try_get_matches_from(&args).unwrap_or_default();
         if !takes_settings(&start) || !remove_unknown_flag(&mut args, &error) {
-            return Parsed::Start(start);
+            return ParsedCommandLine::Start(start);
         }
     }
 }

@@ -10,7 +10,7 @@ fn settings_may_be_before_and_after_a_command_of_the_server() {
     for args in [["--lease=3s", "healthcheck"], ["healthcheck", "--lease=3s"]] {
         let read = run(&args, &[], &[]);
         assert!(
-            matches!(&read, Ok(Invocation::Server(ServerVerb::Healthcheck, loaded)) if loaded.config.lease_ms == 3_000)
+            matches!(&read, Ok(Invocation::Server(ServerVerb::Healthcheck { pid: None }, loaded)) if loaded.config.lease_ms == 3_000)
         );
     }
     assert!(matches!(run(&["check-config", "--lease=x"], &[], &[]), Err(error) if error.mistakes.len() == 1));

@@ -47,7 +47,12 @@ pub enum ServerVerb {
     /// Check all settings and print them without secrets
     CheckConfig,
     /// Ask the running server whether it is ready
-    Healthcheck,
+    Healthcheck {
+        /// Process id of the server: ask with the flags and variables that it was started with. Ignored if this is not the
+        /// process of a server, as with an init process in a container
+        #[arg(long, value_name = "PID")]
+        pid: Option<u32>,
+    },
     /// Compare the indexes in Redis with the records, and repair them
     ///
     /// Reads every key of every master by SCAN, at a pace that leaves room for traffic. Without --repair, it changes
@@ -104,7 +109,7 @@ pub enum ClientVerb {
 
 const AFTER_HELP: &str = "--help lists all settings. `doorward help COMMAND` describes a command.";
 
-/// Of the commands that are no server's.
+/// The flags of the commands that are no server's.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed: refused, not found or unreachable, as standard error says;\n\
                           78 wrong usage or configuration: nothing was sent.";
 

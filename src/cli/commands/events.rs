@@ -50,7 +50,7 @@ fn types() -> PossibleValuesParser {
 pub(crate) async fn run(client: &AdminClient, output: Output, which: &FollowEvents) -> Result<(), Failure> {
     let signals = StopSignals::catch();
     let mut signals = signals.map_err(|error| Failure::local(format!("signals not caught: {error}")))?;
-    let mut follower = Follower { client, output, which, reader: SseReader::default() };
+    let mut follower = EventFollower { client, output, which, reader: SseReader::default() };
     tokio::select! {
         failure = follower.follow() => Err(failure),
         () = signals.next() => Ok(()),
@@ -75,14 +75,14 @@ async fn reader_has_gone() {
     }
 }
 
-struct Follower<'a> {
+struct EventFollower<'a> {
     client: &'a AdminClient,
     output: Output,
     which: &'a FollowEvents,
     reader: SseReader,
 }
 
-impl Follower<'_> {
+impl EventFollower<'_> {
     /// Reads connection after connection. The first must succeed. Later, only a refusal ends it.
     async fn follow(&mut self) -> Failure {
         let mut open = match self.client.open_events(None).await {

@@ -13,14 +13,14 @@ pub(super) struct Check {
 pub(super) enum Finding {
     /// Nothing is wrong. The text says what was seen.
     Ok(String),
-    Warning(Problem),
-    Fault(Problem),
+    Warning(FailedCheck),
+    Fault(FailedCheck),
     /// Why it could not be checked.
     NotChecked(String),
 }
 
 /// A problem, and what the operator can do.
-pub(super) struct Problem {
+pub(super) struct FailedCheck {
     /// The server, the setting or the file.
     pub(super) place: String,
     pub(super) cause: String,
@@ -48,16 +48,16 @@ impl Check {
         Self::of(
             name,
             severity,
-            Problem { place: place.into(), cause: cause.into(), fix: fix.into(), kind: None },
+            FailedCheck { place: place.into(), cause: cause.into(), fix: fix.into(), kind: None },
         )
     }
 
     pub(super) fn of_fault(name: &'static str, fault: &Fault) -> Self {
         let Fault { kind, server, cause, fix, .. } = fault.clone();
-        Self::of(name, kind.severity(), Problem { place: server, cause, fix, kind: Some(kind.name()) })
+        Self::of(name, kind.severity(), FailedCheck { place: server, cause, fix, kind: Some(kind.name()) })
     }
 
-    fn of(name: &'static str, severity: Severity, problem: Problem) -> Self {
+    fn of(name: &'static str, severity: Severity, problem: FailedCheck) -> Self {
         let finding = match severity {
             Severity::Fatal | Severity::Fault => Finding::Fault(problem),
             Severity::Warning => Finding::Warning(problem),

@@ -62,11 +62,11 @@ fn listener(setting: &str, address: &ListenAddr, is_running: bool) -> Check {
     let place = format!("{setting} {address}");
     let failed = |cause: String, fix| Check::failed(LISTENERS, Severity::Fault, &place, cause, fix);
     match state_of(address) {
-        Ok(State::Free) => Check::ok(LISTENERS, format!("{place}: free")),
-        Ok(State::Taken) if is_running => {
+        Ok(Availability::Free) => Check::ok(LISTENERS, format!("{place}: free")),
+        Ok(Availability::Taken) if is_running => {
             Check::ok(LISTENERS, format!("{place}: in use by a running Doorward"))
         }
-        Ok(State::Taken) => {
+        Ok(Availability::Taken) => {
             failed("in use by another program".into(), "stop the program, or set another address")
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
@@ -80,19 +80,19 @@ fn listener(setting: &str, address: &ListenAddr, is_running: bool) -> Check {
 }
 
 /// Whether an address can be bound.
-enum State {
+enum Availability {
     Free,
     Taken,
 }
 
-fn state_of(address: &ListenAddr) -> io::Result<State> {
+fn state_of(address: &ListenAddr) -> io::Result<Availability> {
     let outcome = match address {
         ListenAddr::Tcp(address) => TcpListener::bind(address).map(drop),
         // Binding would leave a file behind.
         ListenAddr::Unix(path) => match UnixStream::connect(path) {
-            Ok(_) => return Ok(State::Taken),
+            Ok(_) => return Ok(Availability::Taken),
             // No process listens there: a dead one left the file behind, and a server replaces it.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(State::Free),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(Availability::Free),
             Err(error) if error.kind() == ErrorKind::NotFound => match path.parent().map(std::fs::metadata) {
                 Some(Err(error)) => Err(error),
                 Some(Ok(_)) | None => Ok(()),
@@ -101,8 +101,8 @@ fn state_of(address: &ListenAddr) -> io::Result<State> {
         },
     };
     match outcome {
-        Ok(()) => Ok(State::Free),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(State::Taken),
+        Ok(()) => Ok(Availability::Free),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(Availability::Taken),
         Err(error) => Err(error),
     }
 }

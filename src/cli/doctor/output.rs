@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::check::{Check, Finding, Problem};
+use super::check::{Check, FailedCheck, Finding};
 
 /// Returns a line for each check, and for each problem another one with its fix.
 pub(super) fn text(checks: &[Check]) -> String {
@@ -13,8 +13,8 @@ pub(super) fn text(checks: &[Check]) -> String {
         let start = format!("{result:<11}  {name:<name_width$}  ");
         match finding {
             Finding::Ok(found) | Finding::NotChecked(found) => text += &format!("{start}{found}\n"),
-            Finding::Warning(Problem { place, cause, fix, .. })
-            | Finding::Fault(Problem { place, cause, fix, .. }) => {
+            Finding::Warning(FailedCheck { place, cause, fix, .. })
+            | Finding::Fault(FailedCheck { place, cause, fix, .. }) => {
                 let indent = " ".repeat(start.len());
                 text += &format!("{start}{place}: {cause}\n{indent}fix: {fix}\n");
             }
@@ -45,8 +45,8 @@ pub(super) fn json(checks: &[Check]) -> String {
             Finding::Ok(found) | Finding::NotChecked(found) => json!({
                 "check": name, "result": result, "kind": null, "where": null, "found": found, "fix": null,
             }),
-            Finding::Warning(Problem { place, cause, fix, kind })
-            | Finding::Fault(Problem { place, cause, fix, kind }) => json!({
+            Finding::Warning(FailedCheck { place, cause, fix, kind })
+            | Finding::Fault(FailedCheck { place, cause, fix, kind }) => json!({
                 "check": name, "result": result, "kind": kind, "where": place, "found": cause, "fix": fix,
             }),
         }

@@ -13,7 +13,7 @@ use crate::config::{Config, LoadError};
 use crate::node::start_up::open_store;
 use crate::store::Store;
 use crate::store::redis::RedisStore;
-use crate::store::redis::verification::progress::{Progress, VerifyOptions};
+use crate::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 use crate::store::redis::verification::report::VerificationReport;
 use crate::store::report::FaultKind;
 
@@ -68,7 +68,7 @@ async fn run(store: &RedisStore, clock: &Clock, args: &VerifyArgs) -> Result<Ver
         ));
     }
     let options = VerifyOptions { repairs: args.repair, rate: args.rate, shows_users: args.show_users };
-    let progress = Progress::default();
+    let progress = VerifyProgress::default();
     let outcome = tokio::select! {
         outcome = store.verify(options, &progress, clock.now_ms()) => outcome,
         never = display::show(&progress) => match never {},
@@ -78,7 +78,7 @@ async fn run(store: &RedisStore, clock: &Clock, args: &VerifyArgs) -> Result<Ver
 }
 
 /// Stops the run at the first SIGINT or SIGTERM: what was seen is reported. A second signal ends the process at once.
-async fn stop_at_signal(progress: &Progress) -> Result<std::convert::Infallible, String> {
+async fn stop_at_signal(progress: &VerifyProgress) -> Result<std::convert::Infallible, String> {
     let mut signals = StopSignals::catch().map_err(|error| error.to_string())?;
     loop {
         signals.next().await;

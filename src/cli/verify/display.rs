@@ -7,18 +7,18 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::output::note;
-use crate::store::redis::verification::progress::Progress;
+use crate::store::redis::verification::progress::VerifyProgress;
 
 const BAR: &str = "{elapsed_precise} [{wide_bar}] {human_pos}/{human_len} keys, {msg}";
 const BAR_INTERVAL: Duration = Duration::from_millis(200);
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Shows the progress until the caller drops this.
-pub(crate) async fn show(progress: &Progress) -> Infallible {
+pub(crate) async fn show(progress: &VerifyProgress) -> Infallible {
     if io::stderr().is_terminal() { show_bar(progress).await } else { show_lines(progress).await }
 }
 
-async fn show_bar(progress: &Progress) -> Infallible {
+async fn show_bar(progress: &VerifyProgress) -> Infallible {
     let bar = Cleared(ProgressBar::new(0));
     if let Ok(style) = ProgressStyle::with_template(BAR) {
         bar.0.set_style(style);
@@ -41,7 +41,7 @@ impl Drop for Cleared {
     }
 }
 
-async fn show_lines(progress: &Progress) -> Infallible {
+async fn show_lines(progress: &VerifyProgress) -> Infallible {
     loop {
         tokio::time::sleep(LINE_INTERVAL).await;
         let (keys, total, findings) = (progress.keys(), progress.total(), progress.findings());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::VerifyArgs;
 use crate::cli::show::table;
-use crate::store::redis::verification::damage::{Kind, Severity};
+use crate::store::redis::verification::damage::{Kind, Weight};
 use crate::store::redis::verification::report::{Tally, VerificationReport};
 
 /// Returns the text on standard output.
@@ -16,7 +16,7 @@ fn json(report: &VerificationReport, args: &VerifyArgs) -> Value {
     let finding = |(kind, tally): (&Kind, &Tally)| {
         json!({
             "kind": kind.name(),
-            "is_damage": kind.severity() == Severity::Damage,
+            "is_damage": kind.weight() == Weight::Damage,
             "found": tally.found,
             "repaired": tally.repaired,
             "left": tally.left(),
@@ -73,9 +73,9 @@ fn page(report: &VerificationReport, args: &VerifyArgs) -> String {
 
 fn counts(report: &VerificationReport) -> String {
     let row = |(kind, tally): (&Kind, &Tally)| {
-        let name = match kind.severity() {
-            Severity::Damage => kind.name().to_owned(),
-            Severity::Note => format!("{} (no damage)", kind.name()),
+        let name = match kind.weight() {
+            Weight::Damage => kind.name().to_owned(),
+            Weight::Note => format!("{} (no damage)", kind.name()),
         };
         vec![name, tally.found.to_string(), tally.repaired.to_string(), tally.left().to_string()]
     };
@@ -83,7 +83,7 @@ fn counts(report: &VerificationReport) -> String {
 }
 
 fn conclusion(report: &VerificationReport, args: &VerifyArgs) -> String {
-    let damage = report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage);
+    let damage = report.findings.iter().filter(|(kind, _)| kind.weight() == Weight::Damage);
     let (mut found, mut repairable) = (0, 0);
     for (kind, tally) in damage {
         found += tally.found;

@@ -1,4 +1,4 @@
-//! API keys and token keys. An error names a key by its number: somebody may have written the key itself in its place.
+//! API keys and token keys. An error names a key by its number: the key itself may stand in the name's place.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;

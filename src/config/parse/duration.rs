@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_out_of_its_range_is_told_the_range() {
+    fn the_mistake_of_a_duration_out_of_range_names_the_range() {
         let range = 10..=MINUTE_MS;
         assert_eq!(duration_ms(range.clone())("1m"), Ok(60_000));
         assert_eq!(duration_ms(range.clone())("61s").unwrap_err(), "is not from 10ms to 1m");

@@ -22,7 +22,7 @@ const MAX_PLACES: usize = 8;
 
 /// The keys of one item.
 #[derive(Default)]
-struct Keys {
+struct ItemKeys {
     scheme: Option<Scheme>,
     header_schemes: Vec<HeaderScheme>,
     cookies: Vec<String>,
@@ -40,12 +40,12 @@ pub(crate) fn foreign_forms(text: &str) -> Parsed<Vec<ForeignForm>> {
 
 fn foreign_form(item: &str) -> Parsed<ForeignForm> {
     let name = table_name(item)?;
-    let mut keys = Keys::default();
+    let mut keys = ItemKeys::default();
     set_each(item, &SEVERAL, |key, value| set_key(&mut keys, key, value))?;
     form_of(name, keys)
 }
 
-fn set_key(keys: &mut Keys, key: &str, value: &str) -> Parsed<()> {
+fn set_key(keys: &mut ItemKeys, key: &str, value: &str) -> Parsed<()> {
     match key {
         "scheme" => keys.scheme = Some(choice(&Scheme::ALL.map(|scheme| (scheme.name(), scheme)))(value)?),
         "header-scheme" => add_place(&mut keys.header_schemes, header_scheme(value)?)?,
@@ -97,8 +97,8 @@ fn length(text: &str) -> Parsed<RangeInclusive<usize>> {
 }
 
 /// Makes the form of these keys, or refuses a key that its scheme does not use.
-fn form_of(name: &str, keys: Keys) -> Parsed<ForeignForm> {
-    let Keys { scheme, mut header_schemes, cookies, prefix, length, characters, secret_file, until_ms } =
+fn form_of(name: &str, keys: ItemKeys) -> Parsed<ForeignForm> {
+    let ItemKeys { scheme, mut header_schemes, cookies, prefix, length, characters, secret_file, until_ms } =
         keys;
     let scheme = scheme.ok_or("it has no scheme")?;
     match (scheme.needs_secret(), &secret_file) {
@@ -113,23 +113,13 @@ fn form_of(name: &str, keys: Keys) -> Parsed<ForeignForm> {
     if header_schemes.is_empty() && cookies.is_empty() {
         header_schemes.push(HeaderScheme::bearer());
     }
-    let default = scheme.default_shape();
+    let form = ForeignForm::new(name, scheme);
     let shape = Shape {
-        prefix: prefix.unwrap_or(default.prefix),
-        length: length.unwrap_or(default.length),
-        characters: characters.unwrap_or(default.characters),
+        prefix: prefix.unwrap_or(form.shape.prefix),
+        length: length.unwrap_or(form.shape.length),
+        characters: characters.unwrap_or(form.shape.characters),
     };
-    let name = name.to_owned();
-    Ok(ForeignForm {
-        name,
-        scheme,
-        header_schemes,
-        cookies,
-        shape,
-        secret_file,
-        secrets: Vec::new(),
-        until_ms,
-    })
+    Ok(ForeignForm { header_schemes, cookies, shape, secret_file, until_ms, ..form })
 }
 
 /// The content of this scheme's secret file.

@@ -11,7 +11,7 @@ pub(crate) fn header_scheme(text: &str) -> Parsed<HeaderScheme> {
     let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     match text {
         "none" => Ok(HeaderScheme::None),
-        "" => Err("is empty: a value without a scheme is none".into()),
+        "" => Err("is empty: write none for a value without a scheme".into()),
         _ if text.len() <= MAX_SCHEME_CHARS && text.bytes().all(is_token_byte) => {
             Ok(HeaderScheme::Named(text.into()))
         }

@@ -41,8 +41,8 @@ pub(crate) fn trusted_proxies(text: &str) -> Parsed<TrustedProxies> {
 }
 
 /// Parses a network or an address. A network of mapped addresses (`::ffff:10.0.0.0/104`) becomes its IPv4 network,
-/// because a client's address is compared in its IPv4 form. No client would match a prefix as short as that of
-/// `::ffff:10.0.0.0/8`.
+/// because a client's address is compared in its IPv4 form. No client would match a prefix as short as the
+/// prefix of `::ffff:10.0.0.0/8`.
 fn network(item: &str) -> Result<IpNet, &'static str> {
     const NO_NETWORK: &str = "it is neither a network such as 10.0.0.0/8, nor an address, nor the word unix";
     const TOO_SHORT: &str = "it maps IPv4 with a prefix below 96: write the IPv4 network instead";

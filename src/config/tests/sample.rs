@@ -8,7 +8,7 @@ use crate::values::{RenewalStep, StoreUrl};
 const SAMPLE: &str = include_str!("../../../config/doorward.toml");
 
 #[test]
-fn the_defaults_are_those_of_the_table_and_are_valid() {
+fn the_samples_defaults_equal_the_tables_and_are_valid() {
     let mut mistakes = Vec::new();
     let defaults = Config::from_texts(&MergedTexts::default(), &mut mistakes);
     assert_eq!(mistakes, []);

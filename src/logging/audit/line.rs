@@ -16,7 +16,7 @@ pub const AUDIT: &str = "audit";
 
 /// How a change came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It is made.
     Done,
     /// It is not made, and nothing was changed.
@@ -25,7 +25,7 @@ pub enum Outcome {
     Unknown,
 }
 
-impl Outcome {
+impl AuditOutcome {
     const fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -41,7 +41,7 @@ pub struct AuditLine<'a> {
     /// The change, and the user, token or object that it concerns.
     pub entry: &'a AuditEntry,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// The status of the response, if it is no success.
     pub status: Option<u16>,
     /// The problem type or OAuth error of the response.
@@ -60,7 +60,7 @@ pub struct AuditLine<'a> {
 
 impl<'a> AuditLine<'a> {
     /// A line that says nothing of the request.
-    pub const fn new(entry: &'a AuditEntry, outcome: Outcome, actor: Option<Actor<'a>>) -> Self {
+    pub const fn new(entry: &'a AuditEntry, outcome: AuditOutcome, actor: Option<Actor<'a>>) -> Self {
         Self {
             entry,
             outcome,

@@ -9,5 +9,5 @@ pub mod request;
 
 pub use self::action::Action;
 pub use self::entry::{AuditEntry, ImportCounts};
-pub use self::line::{AUDIT, AuditLine, Outcome};
+pub use self::line::{AUDIT, AuditLine, AuditOutcome};
 pub use self::request::AuditedRequest;

@@ -184,6 +184,37 @@ impl TokenRecord {
         self.is_active && self.expires_at_ms <= now_ms
     }
 
+    /// Returns the record of a token that is issued at `created_at_ms`: active and for every transport.
+    pub fn issued(
+        id: TokenId,
+        secret_hash: SecretHash,
+        texts: Texts,
+        created_at_ms: u64,
+        idle_ms: u64,
+        ends_at_ms: u64,
+    ) -> Self {
+        Self {
+            secret_hash,
+            verified: VerifiedMark::default(),
+            expires_at_ms: created_at_ms.saturating_add(idle_ms).min(ends_at_ms),
+            idle_ms,
+            ends_at_ms,
+            created_at_ms,
+            is_active: true,
+            bars: Bars::NONE,
+            allowed_cookie: true,
+            allowed_header: true,
+            id,
+            takeover: None,
+            texts,
+            previous: PreviousSecrets::default(),
+            refused: RefusedMarks::default(),
+            details: Cached::default(),
+            json: Cached::default(),
+            accesses: AccessMark::default(),
+        }
+    }
+
     /// Returns the record renewed to `expires_at_ms`, with its cached details and its latest access.
     pub fn renewed_to(&self, expires_at_ms: u64) -> Self {
         let accesses = AccessMark::default();

@@ -1,31 +1,12 @@
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::{
-    AccessMark, Bars, Cached, PreviousSecrets, RecordVerdict, RefusedMarks, Renewal, Texts, TokenChange,
-    TokenRecord, Transport,
-};
-use crate::token_string::{SecretHash, TokenId, VerifiedMark};
+use crate::model::token::{Bars, RecordVerdict, Renewal, Texts, TokenChange, TokenRecord, Transport};
+use crate::token_string::{SecretHash, TokenId};
 
 pub(crate) fn record() -> TokenRecord {
-    TokenRecord {
-        id: TokenId::parse("AAAAAAAAAAAAAAAA").unwrap(),
-        secret_hash: SecretHash::from_slice(&[1; 16]).unwrap(),
-        previous: PreviousSecrets::default(),
-        refused: RefusedMarks::default(),
-        verified: VerifiedMark::default(),
-        texts: Texts::new("alice", None, None, None),
-        takeover: None,
-        is_active: true,
-        bars: Bars::NONE,
-        allowed_cookie: true,
-        allowed_header: false,
-        expires_at_ms: 1_000,
-        idle_ms: 1_000,
-        ends_at_ms: 5_000,
-        created_at_ms: 0,
-        accesses: AccessMark::default(),
-        details: Cached::default(),
-        json: Cached::default(),
-    }
+    let id = TokenId::parse("AAAAAAAAAAAAAAAA").unwrap();
+    let hash = SecretHash::from_slice(&[1; 16]).unwrap();
+    let texts = Texts::new("alice", None, None, None);
+    TokenRecord { allowed_header: false, ..TokenRecord::issued(id, hash, texts, 0, 1_000, 5_000) }
 }
 
 #[test]

@@ -20,9 +20,9 @@ pub struct Revocation {
 /// The whole token: what the store keeps, and what is shown of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What validation needs.
+    /// The part that validation needs.
     pub record: Arc<TokenRecord>,
-    /// What is shown besides.
+    /// The part that is only shown.
     pub details: Arc<TokenDetails>,
     /// The last access known; at first the time of issue.
     pub last_access_ms: u64,

@@ -21,6 +21,8 @@ pub struct CallContext {
     pub address: Option<IpAddr>,
     /// The method.
     pub method: Method,
+    /// The path as metrics name it; `None` until the route is found, and for an unknown path or method.
+    pub pattern: Option<&'static str>,
     /// The route; `None` until it is found, and for an unknown path or method.
     pub route: Option<&'static Route>,
     /// The name of the API key; `None` until the key is known.
@@ -34,11 +36,12 @@ pub struct CallContext {
 impl CallContext {
     /// Begins with the head of a request.
     pub fn of<B>(admin: &AdminPlane, request: &Request<B>, client: DirectClient) -> Self {
-        let trusted_proxies = &admin.settings.trusted_proxies;
+        let settings = &admin.settings;
         Self {
-            request_id: RequestId::of(request.headers(), &admin.entropy),
-            address: RequestOrigin::of(request, client).client_address(trusted_proxies),
+            request_id: RequestId::of(request.headers(), &settings.places, &admin.entropy),
+            address: RequestOrigin::of(request, client).client_address(&settings.trusted_proxies),
             method: request.method().clone(),
+            pattern: None,
             route: None,
             key: None,
             entry: None,
@@ -53,6 +56,7 @@ impl CallContext {
 
     /// Notes the route that was found, and the user, token or object that the path names.
     pub fn found(&mut self, route: &'static Route, params: &PathParams) {
+        self.pattern = Some(route.pattern);
         self.route = Some(route);
         self.entry = route.handler.action().map(AuditEntry::new);
         self.entry.iter_mut().for_each(|entry| params.tell(entry));

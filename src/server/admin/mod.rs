@@ -1,11 +1,13 @@
-//! The admin plane: JSON or a form in, JSON out. All calls except the probes and the OpenAPI document need an API key.
+//! The admin plane: JSON or a form in, JSON out. All calls except the probes, the console
+//! and the OpenAPI documents need an API key.
 //!
 //! A request goes [`respond`] → [`routes`] (the table of all calls) → a handler in [`handlers`] or [`oauth`] → the service.
 //! [`observation`] follows the request from its begin to its response. [`input`] reads queries and bodies; [`problem`] is
-//! the error format.
+//! the error format. [`console`] serves the files of the console, which is a client of these calls.
 
 pub mod api_keys;
 pub mod call;
+pub mod console;
 pub mod context;
 pub mod event_stream;
 pub mod handlers;

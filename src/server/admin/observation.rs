@@ -9,7 +9,7 @@ use super::context::CallContext;
 use super::plane::AdminPlane;
 use super::problem::ProblemKind;
 use crate::clock::ClockReading;
-use crate::logging::audit::{Action, AuditLine, Outcome};
+use crate::logging::audit::{Action, AuditLine, AuditOutcome};
 use crate::model::event::Actor;
 use crate::request::client::DirectClient;
 use crate::request::request_id::X_REQUEST_ID;
@@ -32,22 +32,25 @@ impl Observation {
 
     /// Finishes with the response, which gets the request id.
     pub fn finish(mut self, response: &mut Response<Body>) {
-        let (admin, pattern) = (&self.admin, self.context.route.map(|route| route.pattern));
+        let admin = &self.admin;
         let ns = admin.service.clock().elapsed_ns(self.began);
-        admin.calls.add(pattern, &self.context.method, response.status(), ns);
+        admin.calls.add(self.context.pattern, &self.context.method, response.status(), ns);
         response.headers_mut().insert(X_REQUEST_ID.clone(), self.context.request_id.header_value());
         let refusal = self.context.refusal.map(|kind| (kind, response.status().as_u16()));
         let outcome = match refusal {
-            None => Outcome::Done,
-            Some((ProblemKind::StoreUnavailable | ProblemKind::CorruptRecord, _)) => Outcome::Unknown,
-            Some(_) => Outcome::Refused,
+            None => AuditOutcome::Done,
+            Some((
+                ProblemKind::StoreUnavailable | ProblemKind::NotDurable | ProblemKind::CorruptRecord,
+                _,
+            )) => AuditOutcome::Unknown,
+            Some(_) => AuditOutcome::Refused,
         };
         self.write_audit_line(outcome, refusal);
     }
 
     /// Writes the audit line, once. A call that only reads has one if its API key lacks the scope. Calls without a valid
     /// key share one line a second.
-    fn write_audit_line(&mut self, outcome: Outcome, refusal: Option<(ProblemKind, u16)>) {
+    fn write_audit_line(&mut self, outcome: AuditOutcome, refusal: Option<(ProblemKind, u16)>) {
         let context = &mut self.context;
         let Some(entry) = context.entry.take() else { return };
         let is_refused_for = |kinds: &[ProblemKind]| refusal.is_some_and(|(kind, _)| kinds.contains(&kind));
@@ -81,6 +84,6 @@ impl Observation {
 /// If the client disconnects, its call is dropped wherever it waits. The change may have been made.
 impl Drop for Observation {
     fn drop(&mut self) {
-        self.write_audit_line(Outcome::Unknown, None);
+        self.write_audit_line(AuditOutcome::Unknown, None);
     }
 }

@@ -23,18 +23,19 @@ pub struct PathParams {
 }
 
 impl PathParams {
-    /// Sets the placeholder of this name. `None`: no record can have this name, or there is no such placeholder.
-    pub fn set(&mut self, name: &str, segment: &str) -> Option<()> {
+    /// Sets the placeholder of this name. Returns whether there is such a placeholder. A text that no record can have as its
+    /// name sets nothing: the getter then answers 404, after the credentials were checked.
+    pub fn set(&mut self, name: &str, segment: &str) -> bool {
         match name {
-            "id" => self.id = Some(TokenId::parse(segment)?),
-            "user" => self.user = Some(decode(segment)?),
-            "uuid" => self.uuid = Some(normalized_uuid(decode(segment)?)?),
-            "content_type" => self.content_type = Some(decode(segment)?),
-            "object_id" => self.object_id = Some(decode(segment)?),
-            "cutoff" => self.cutoff = Some(decode(segment)?),
-            _ => return None,
+            "id" => self.id = TokenId::parse(segment),
+            "user" => self.user = decode(segment),
+            "uuid" => self.uuid = decode(segment).and_then(normalized_uuid),
+            "content_type" => self.content_type = decode(segment),
+            "object_id" => self.object_id = decode(segment),
+            "cutoff" => self.cutoff = decode(segment),
+            _ => return false,
         }
-        Some(())
+        true
     }
 
     /// Notes in the audit entry the user, token or object that the path names.
@@ -50,7 +51,7 @@ impl PathParams {
     /// The token id.
     ///
     /// # Errors
-    /// 404 if the pattern has no `{id}`; the same for the other getters.
+    /// 404 if the path names none; the same for the other getters.
     pub fn id(&self) -> Result<TokenId, Problem> {
         self.id.ok_or_else(Problem::no_such_record)
     }
@@ -112,7 +113,8 @@ mod tests {
     fn a_uuid_is_normalized_and_a_dot_segment_is_left_to_the_call() {
         let uuid = |segment: &str| {
             let mut params = PathParams::default();
-            params.set("uuid", segment).map(|()| params.uuid.unwrap())
+            assert!(params.set("uuid", segment));
+            params.uuid
         };
         for segment in ["01234567-89AB-cdef-0123-456789abcdef", "0123456789abcdef0123456789ABCDEF"] {
             assert_eq!(uuid(segment).as_deref(), Some("0123456789abcdef0123456789abcdef"));
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn a_value_that_breaks_its_rule_is_a_bad_field() {
         let mut params = PathParams::default();
-        params.set("user", "%2e").unwrap();
+        assert!(params.set("user", "%2e"));
         let mut fields = Fields::of_query(None);
         assert_eq!(params.user(&mut fields).unwrap(), ".");
         assert!(fields.finish().is_err());

@@ -45,6 +45,8 @@ pub struct AdminPlane {
     pub readiness: Readiness,
     /// Answers `/v1/status`: the last reload of the settings.
     pub reload: Arc<ReloadStatus>,
+    /// Whether the console is served.
+    pub console: bool,
     /// The time within which a body must arrive.
     pub request_timeout: Duration,
 }

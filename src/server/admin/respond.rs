@@ -7,6 +7,7 @@ use hyper::{HeaderMap, Request, Response};
 
 use super::api_keys::KnownKey;
 use super::call::{AdminCall, Answer};
+use super::console;
 use super::context::CallContext;
 use super::oauth::call::{OAuthAnswer, OAuthCall};
 use super::observation::Observation;
@@ -26,7 +27,8 @@ use crate::values::Scope;
 /// Answers a request.
 pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: DirectClient) -> Reply {
     let mut span = admin.tracer.as_ref().and_then(|tracer| {
-        tracer.begin(&RequestOrigin::of(&request, client), || pattern(request.uri().path()))
+        let origin = RequestOrigin::of(&request, client);
+        tracer.begin(&origin, &admin.settings.places, || pattern(request.uri().path()))
     });
     let mut observation = Observation::begin(&admin, &request, client);
     if let Some(span) = &mut span {
@@ -46,7 +48,12 @@ pub fn respond(admin: Arc<AdminPlane>, request: Request<Incoming>, client: Direc
 /// Calls the handler of a request. An unknown path is refused before a wrong method, both before credentials, and bad
 /// credentials before the body is read.
 async fn call(admin: &AdminPlane, request: Request<Incoming>, context: &mut CallContext) -> Answer {
-    let (route, params) = find(request.method(), request.uri().path())?;
+    let path = request.uri().path();
+    if admin.console && console::serve::has(path) {
+        context.pattern = Some(console::serve::PATTERN);
+        return console::serve::answer(request.method(), path, request.headers());
+    }
+    let (route, params) = find(request.method(), path)?;
     context.found(route, &params);
     match &route.handler {
         Handler::Public(handle) => Ok(handle(admin)),

@@ -61,9 +61,9 @@ impl Route {
         for expected in self.pattern.split('/') {
             let segment = segments.next()?;
             match placeholder(expected) {
-                Some(name) => params.set(name, segment)?,
+                Some(name) if params.set(name, segment) => {}
                 None if expected == segment => {}
-                None => return None,
+                _ => return None,
             }
         }
         segments.next().is_none().then_some(params)

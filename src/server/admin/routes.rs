@@ -3,7 +3,7 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    cutoffs, devices, events, imports, metrics, openapi, related, stats, status, takeovers, tokens,
+    cutoffs, devices, events, imports, key, metrics, openapi, related, stats, status, takeovers, tokens,
     user_tokens, users, validate,
 };
 use super::oauth::{introspect, revoke};
@@ -21,7 +21,9 @@ const DEVICES: &[Scope] = &[Scope::Devices];
 const EVENTS: &[Scope] = &[Scope::Events];
 const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
-/// Of all that an erasure erases.
+/// Any API key may make the call.
+const NONE: &[Scope] = &[];
+/// The scopes of all that an erasure erases.
 const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const IMPORT: &[Scope] = &[Scope::Import];
 const METRICS: &[Scope] = &[Scope::Metrics];
@@ -41,6 +43,7 @@ const ROUTES: &[Route] = &[
     get("/openapi.json", Public(|_| openapi::answer(openapi::ADMIN))),
     get("/openapi-validation.json", Public(|_| openapi::answer(openapi::VALIDATION))),
     get("/metrics", Read(METRICS, |call| Box::pin(metrics::show(call)))),
+    get("/v1/key", Read(NONE, |call| Box::pin(key::show(call)))),
     get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
     get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
     post(
@@ -180,11 +183,10 @@ pub fn pattern(path: &str) -> Option<&'static str> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use hyper::HeaderMap;
-
     use super::*;
     use crate::entropy::Entropy;
     use crate::request::request_id::RequestId;
+    use crate::server::admin::input::Fields;
     use crate::server::admin::route::placeholder;
 
     fn params(path: &str) -> Option<PathParams> {
@@ -245,31 +247,29 @@ mod tests {
     #[test]
     fn paths_are_split_before_they_are_decoded() {
         let mut expected = PathParams::default();
-        expected.set("user", "a%2Fb%20%C3%A9").unwrap();
+        assert!(expected.set("user", "a%2Fb%20%C3%A9"));
         assert_eq!(params("/v1/users/a%2Fb%20%C3%A9/tokens"), Some(expected));
         assert!(params("/v1/tokens/jE1hGDDTZBpo-Upp").is_some());
-        for unknown in [
-            "",
-            "/",
-            "*",
-            "/v1",
-            "/livez/",
-            "/v1/users/a/devices/-",
-            "/v1/users/a/devices/",
-            "/v1/tokens/",
-            "/v1/tokens/short",
-            "/v1/users/%ff/tokens",
-            "//livez",
-        ] {
+        for unknown in ["", "/", "*", "/v1", "/livez/", "//livez"] {
             assert_eq!(params(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_name_that_no_record_can_have_is_no_such_record() {
+        let mut fields = Fields::of_query(None);
+        for path in ["/v1/tokens/short", "/v1/tokens/"] {
+            assert!(params(path).unwrap().id().is_err(), "{path}");
+        }
+        assert!(params("/v1/users/%ff/tokens").unwrap().user(&mut fields).is_err());
+        assert!(params("/v1/users/a/devices/-").unwrap().uuid(&mut fields).is_err());
     }
 
     #[test]
     fn allow_lists_the_methods_of_all_calls_of_a_path() {
         let allow = |path: &str| {
             let problem = find(&Method::PUT, path).err().unwrap();
-            let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+            let request_id = RequestId::made(&Entropy::seeded(1));
             problem.response(&request_id).headers()["allow"].to_str().unwrap().to_owned()
         };
         assert_eq!(allow("/v1/tokens/AAAAAAAAAAAAAAAA"), "GET, HEAD, PATCH, DELETE");

@@ -18,15 +18,15 @@ use crate::server::transport::response::{empty, unavailable};
 use crate::validation::Validator;
 
 /// An auth subrequest, decided or waiting for the store.
-pub enum Progress<R> {
+pub enum AuthProgress<R> {
     /// The answer made of the decision.
     Decided(R),
     /// Waits for [`decide_after_read`].
-    MustRead(Undecided),
+    MustRead(UndecidedAuth),
 }
 
 /// An auth subrequest that waits for the store.
-pub struct Undecided {
+pub struct UndecidedAuth {
     request: check::Undecided,
     span: Option<Box<RequestSpan>>,
     /// The request as the access log shows it, if the log is on.
@@ -42,7 +42,7 @@ pub fn decide<R>(
     admission: Admission,
     mut span: Option<Box<RequestSpan>>,
     answer: impl FnOnce(Decision<'_>) -> R,
-) -> Progress<R> {
+) -> AuthProgress<R> {
     let answer = |decision: Decision<'_>| {
         if let Some(span) = &mut span {
             span.decided(decision.result(), decision.status(), false);
@@ -50,18 +50,20 @@ pub fn decide<R>(
         answer(decision)
     };
     match check::decide(validator, settings, origin, admission, answer) {
-        check::Progress::Decided(answer) => Progress::Decided(answer),
-        check::Progress::MustRead(request) => Progress::MustRead(Undecided { request, span, logged: None }),
+        check::Progress::Decided(answer) => AuthProgress::Decided(answer),
+        check::Progress::MustRead(request) => {
+            AuthProgress::MustRead(UndecidedAuth { request, span, logged: None })
+        }
     }
 }
 
 /// Reads the token from the store, then decides.
 pub async fn decide_after_read<R>(
     validator: &Validator,
-    undecided: Undecided,
+    undecided: UndecidedAuth,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
-    let Undecided { request, span, .. } = undecided;
+    let UndecidedAuth { request, span, .. } = undecided;
     let Some(mut span) = span else { return check::decide_after_read(validator, request, answer).await };
     // Boxed, so that the state of other requests is no larger for it.
     let mut outcome = None;

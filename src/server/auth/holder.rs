@@ -3,15 +3,18 @@
 use hyper::Response;
 use hyper::header::HeaderMap;
 
+use super::access_log::holder_of;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{Token, Transport};
 use crate::request::credentials::{Credentials, TokenString, extract};
+use crate::request::origin::RequestOrigin;
 use crate::request_check::refusal::{ForbiddenReason, Refusal};
 use crate::request_check::settings::ValidationSettings;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::unavailable;
 use crate::service::{Service, ServiceError};
 use crate::store::StoreError;
+use crate::token_string::TokenId;
 use crate::validation::{Access, Judgement, Validator};
 
 /// A request's valid token, and how the request carries it.
@@ -19,20 +22,26 @@ pub(super) struct Holder<'a> {
     pub(super) token: Token,
     pub(super) token_string: TokenString<'a>,
     pub(super) via: Transport,
+    /// The part of audit lines that comes from the request.
+    pub(super) request: AuditedRequest,
 }
 
-/// Returns the holder that a request comes from.
+/// The answer to a call of a holder. An error is a response, too: the one of a call that was refused or failed.
+pub type HolderAnswer = Result<Response<Body>, Response<Body>>;
+
+/// Returns the holder that a request comes from. Tells `known` the token and its user.
 ///
 /// # Errors
 /// The response, if there is no valid token.
 pub(super) async fn authenticate<'a>(
     validator: &Validator,
     settings: &'a ValidationSettings,
-    headers: &'a HeaderMap,
+    origin: &RequestOrigin<'a, HeaderMap>,
     access: Access,
-    request: &AuditedRequest,
+    known: &mut Option<(TokenId, String)>,
 ) -> Result<Holder<'a>, Response<Body>> {
-    let (token_string, via) = match extract(headers, &settings.places) {
+    let request = origin.audited(&settings.trusted_proxies, &settings.places);
+    let (token_string, via) = match extract(origin.headers, &settings.places) {
         Credentials::Token(token_string, via) => (token_string, via),
         Credentials::Invalid(_) => return Err(Refusal::InvalidToken.response()),
         Credentials::Absent => return Err(Refusal::NoToken.response()),
@@ -44,12 +53,12 @@ pub(super) async fn authenticate<'a>(
         Err(error) => Err(Box::new(error_response(validator.service(), &error.into()))),
     };
     let TokenString { bytes, forms } = &token_string;
-    let judgement = validator.judgement(bytes, *forms, via, access, request, id_of).await;
+    let judgement = validator.judgement(bytes, *forms, via, access, &request, id_of).await;
     let id = judgement.map_err(|refusal| *refusal)?;
-    match validator.service().token(id).await {
-        Ok(token) => Ok(Holder { token, token_string, via }),
-        Err(error) => Err(error_response(validator.service(), &error)),
-    }
+    let token = validator.service().token(id).await;
+    let token = token.map_err(|error| error_response(validator.service(), &error))?;
+    *known = Some(holder_of(&token.record));
+    Ok(Holder { token, token_string, via, request })
 }
 
 /// Returns the response to a holder whose call failed.

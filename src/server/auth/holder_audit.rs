@@ -1,6 +1,6 @@
 //! The audit line of a change that a token's holder makes.
 
-use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditedRequest, Outcome};
+use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditOutcome, AuditedRequest};
 use crate::model::event::Actor;
 use crate::model::token::Token;
 use crate::service::ServiceError;
@@ -11,7 +11,7 @@ use crate::store::StoreError;
 pub struct HolderAudit<'a> {
     /// `None` once nothing is left to be written.
     entry: Option<AuditEntry>,
-    outcome: Outcome,
+    outcome: AuditOutcome,
     request: &'a AuditedRequest,
 }
 
@@ -27,14 +27,14 @@ impl<'a> HolderAudit<'a> {
             taken_over: takeover.map(|takeover| takeover.user.clone()),
             ..AuditEntry::new(action)
         };
-        Self { entry: Some(entry), outcome: Outcome::Unknown, request }
+        Self { entry: Some(entry), outcome: AuditOutcome::Unknown, request }
     }
 
     /// Ends with a result. If the token or the takeover had ended by itself, nothing was changed, so there is no line.
     pub fn conclude<T>(mut self, result: &Result<T, ServiceError>) {
         match result {
-            Ok(_) => self.outcome = Outcome::Done,
-            Err(ServiceError::Store(StoreError::Unusable(_))) => self.outcome = Outcome::Refused,
+            Ok(_) => self.outcome = AuditOutcome::Done,
+            Err(ServiceError::Store(StoreError::Unusable(_))) => self.outcome = AuditOutcome::Refused,
             Err(ServiceError::Store(_)) => {}
             Err(_) => self.entry = None,
         }

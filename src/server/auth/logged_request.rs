@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use crate::logging::text::shown_path;
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
+use crate::request::repeated::repeats_credential;
 use crate::request::request_id::request_id_in;
-use crate::values::TrustedProxies;
+use crate::request_check::settings::ValidationSettings;
 
 /// The part of a line that comes from the request; the default for a request that was not read. It outlives the request,
 /// which is gone when the store has answered.
@@ -25,15 +26,20 @@ impl LoggedRequest {
     pub fn of<H: RequestHeaders + ?Sized>(
         origin: &RequestOrigin<'_, H>,
         path: &str,
-        trusted_proxies: &TrustedProxies,
+        settings: &ValidationSettings,
     ) -> Self {
+        let ValidationSettings { places, trusted_proxies, .. } = settings;
+        let shown = |text: String| match repeats_credential(text.as_bytes(), origin.headers, places) {
+            true => "***".to_owned(),
+            false => text,
+        };
         Self {
-            method: Some(origin.method.to_owned()),
-            path: Some(shown_path(path)),
-            original_method: origin.original_method().map(|method| method.into_owned()),
-            original_path: origin.original_path().map(|path| shown_path(&path)),
+            method: Some(shown(origin.method.to_owned())),
+            path: Some(shown(shown_path(path))),
+            original_method: origin.original_method().map(|method| shown(method.into_owned())),
+            original_path: origin.original_path().map(|path| shown(shown_path(&path))),
             address: origin.client_address(trusted_proxies),
-            request_id: request_id_in(origin.headers).map(str::to_owned),
+            request_id: request_id_in(origin.headers, places).map(str::to_owned),
         }
     }
 }

@@ -4,8 +4,7 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::access_log::holder_of;
-use super::holder::{authenticate, error_response};
+use super::holder::{Holder, HolderAnswer, authenticate, error_response};
 use super::holder_audit::HolderAudit;
 use crate::logging::audit::Action;
 use crate::model::event::Actor;
@@ -25,18 +24,19 @@ use crate::token_string::TokenId;
 use crate::validation::{Access, Validator};
 
 /// Ends the active takeover, or else revokes the token. A cookie without a valid token is cleared, too: the browser would
-/// send it for ever. Tells `holder` the valid token and its user.
+/// send it for ever. Tells `known` the valid token and its user.
 pub async fn log_out(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: RequestOrigin<'_, HeaderMap>,
-    holder: &mut Option<(TokenId, String)>,
+    known: &mut Option<(TokenId, String)>,
 ) -> Response<Body> {
     let carried_by = match extract(origin.headers, &settings.places) {
         Credentials::Token(_, via) | Credentials::Invalid(via) => Some(via),
         Credentials::Absent => None,
     };
-    let mut response = end_login(validator, settings, &origin, holder).await;
+    let answer = end_login(validator, settings, &origin, known).await;
+    let mut response = answer.unwrap_or_else(|refusal| refusal);
     if response.status() == StatusCode::UNAUTHORIZED
         && carried_by == Some(Transport::Cookie)
         && is_same_site(settings, &origin)
@@ -66,17 +66,12 @@ async fn end_login(
     validator: &Validator,
     settings: &ValidationSettings,
     origin: &RequestOrigin<'_, HeaderMap>,
-    holder: &mut Option<(TokenId, String)>,
-) -> Response<Body> {
-    let (headers, request) = (origin.headers, origin.audited(&settings.trusted_proxies));
-    let found = match authenticate(validator, settings, headers, Access::Exempt, &request).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
-    let (token, via) = (found.token, found.via);
-    *holder = Some(holder_of(&token.record));
+    known: &mut Option<(TokenId, String)>,
+) -> HolderAnswer {
+    let holder = authenticate(validator, settings, origin, Access::Exempt, known).await?;
+    let Holder { token, via, request, .. } = holder;
     if via == Transport::Cookie && !is_same_site(settings, origin) {
-        return ForbiddenReason::CrossSite.response();
+        return Err(ForbiddenReason::CrossSite.response());
     }
     let (service, id) = (validator.service(), token.record.id);
     if token.record.takeover.is_some() {
@@ -84,10 +79,10 @@ async fn end_login(
         let ended = service.end_takeover(id, RevokeReason::Logout, Actor::Holder).await;
         audit.conclude(&ended);
         match ended {
-            Ok(_) => return json(StatusCode::OK, &json!({"ended": "takeover"})),
+            Ok(_) => return Ok(json(StatusCode::OK, &json!({"ended": "takeover"}))),
             // The takeover has just ended by itself.
             Err(ServiceError::Rejected(Rejection::NotFound)) => {}
-            Err(error) => return error_response(service, &error),
+            Err(error) => return Err(error_response(service, &error)),
         }
     }
     let audit = HolderAudit::begin(Action::TokenRevoke, &token, &request);
@@ -98,10 +93,10 @@ async fn end_login(
             let mut response = json(StatusCode::OK, &json!({"ended": "token"}));
             if via == Transport::Cookie {
                 response.headers_mut().insert(SET_COOKIE, set_cookie::cleared(&settings.cookie));
-                clear_other_cookies(settings, headers, &mut response);
+                clear_other_cookies(settings, origin.headers, &mut response);
             }
-            response
+            Ok(response)
         }
-        Err(error) => error_response(service, &error),
+        Err(error) => Err(error_response(service, &error)),
     }
 }

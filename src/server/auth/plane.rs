@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::access_log::{AccessLog, LoggedOutcome};
 use super::cors;
-use super::decision::{Progress, Undecided, decide, decide_after_read};
+use super::decision::{AuthProgress, UndecidedAuth, decide, decide_after_read};
 use super::logged_request::LoggedRequest;
 use super::logout::log_out;
 use super::routes;
@@ -46,7 +46,7 @@ pub struct ValidationPlane {
     pub validator: Validator,
     /// The settings of the plane.
     pub settings: ValidationSettings,
-    /// For `/readyz`.
+    /// The answer of `/readyz`.
     pub readiness: Readiness,
     /// Starts the spans of sampled requests; `None` without tracing.
     pub tracer: Option<RequestTracer>,
@@ -91,8 +91,8 @@ impl ValidationPlane {
         let response = |decision: Decision<'_>| decision.response();
         let span = self.begin_span(&origin, path);
         match self.decide(origin, path, admission, span, response) {
-            Progress::Decided(response) => Reply::now(response),
-            Progress::MustRead(undecided) => {
+            AuthProgress::Decided(response) => Reply::now(response),
+            AuthProgress::MustRead(undecided) => {
                 let plane = self.clone();
                 Reply::later(async move { plane.decide_after_read(undecided, response).await })
             }
@@ -110,11 +110,12 @@ impl ValidationPlane {
         later_within(span, async move {
             let (validator, settings) = (&plane.validator, &plane.settings);
             let (origin, mut holder) = (RequestOrigin::of(&request, client), None);
-            let mut response = match call {
+            let answer = match call {
                 HolderCall::ShowSession => show_session(validator, settings, origin, &mut holder).await,
                 HolderCall::Upgrade => upgrade(validator, settings, origin, &mut holder).await,
-                HolderCall::LogOut => log_out(validator, settings, origin, &mut holder).await,
+                HolderCall::LogOut => Ok(log_out(validator, settings, origin, &mut holder).await),
             };
+            let mut response = answer.unwrap_or_else(|refusal| refusal);
             cors::share(settings, request.headers(), &mut response);
             plane.log_response(&response, holder, || plane.logged(&request, client));
             response
@@ -128,7 +129,7 @@ impl ValidationPlane {
         origin: &RequestOrigin<'_, impl RequestHeaders + ?Sized>,
         path: &str,
     ) -> Option<Box<RequestSpan>> {
-        self.tracer.as_ref()?.begin(origin, || routes::pattern(path))
+        self.tracer.as_ref()?.begin(origin, &self.settings.places, || routes::pattern(path))
     }
 
     /// Returns what an auth subrequest to this path demands, or `None` for another path.
@@ -144,7 +145,7 @@ impl ValidationPlane {
         admission: Admission,
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
-    ) -> Progress<R> {
+    ) -> AuthProgress<R> {
         match &self.access_log {
             None => decide(&self.validator, &self.settings, origin, admission, span, answer),
             Some(log) => self.decide_logged(log, origin, path, admission, span, answer),
@@ -161,17 +162,17 @@ impl ValidationPlane {
         admission: Admission,
         span: Option<Box<RequestSpan>>,
         answer: impl FnOnce(Decision<'_>) -> R,
-    ) -> Progress<R> {
+    ) -> AuthProgress<R> {
         let mut outcome = None;
         let answer = |decision: Decision<'_>| {
             outcome = log.outcome_of(&decision);
             answer(decision)
         };
         let mut progress = decide(&self.validator, &self.settings, origin, admission, span, answer);
-        let request = || LoggedRequest::of(&origin, path, &self.settings.trusted_proxies);
+        let request = || LoggedRequest::of(&origin, path, &self.settings);
         match &mut progress {
-            Progress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
-            Progress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
+            AuthProgress::Decided(_) => outcome.into_iter().for_each(|outcome| log.add(outcome, request)),
+            AuthProgress::MustRead(undecided) => undecided.logged = Some(Box::new(request())),
         }
         progress
     }
@@ -179,7 +180,7 @@ impl ValidationPlane {
     /// Reads the token from the store, then decides.
     pub async fn decide_after_read<R>(
         &self,
-        mut undecided: Undecided,
+        mut undecided: UndecidedAuth,
         answer: impl FnOnce(Decision<'_>) -> R,
     ) -> R {
         let Some((log, request)) = self.access_log.as_ref().zip(undecided.logged.take()) else {
@@ -219,7 +220,7 @@ impl ValidationPlane {
 
     fn logged(&self, request: &Request<Incoming>, client: DirectClient) -> LoggedRequest {
         let (origin, path) = (RequestOrigin::of(request, client), request.uri().path());
-        LoggedRequest::of(&origin, path, &self.settings.trusted_proxies)
+        LoggedRequest::of(&origin, path, &self.settings)
     }
 }
 

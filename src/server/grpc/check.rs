@@ -18,7 +18,7 @@ use crate::request::client::DirectClient;
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
 use crate::request_check::admission::Admission;
-use crate::server::auth::decision::Progress;
+use crate::server::auth::decision::AuthProgress;
 use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::span::sampled_parent;
@@ -39,8 +39,8 @@ pub(super) async fn check(
     parent: Option<SpanContext>,
 ) -> CheckResponse {
     let response = match decide(plane, request, parent) {
-        Progress::Decided(response) => response,
-        Progress::MustRead(undecided) => {
+        AuthProgress::Decided(response) => response,
+        AuthProgress::MustRead(undecided) => {
             plane.decide_after_read(undecided, |decision| decision.response()).await
         }
     };
@@ -52,7 +52,7 @@ fn decide(
     plane: &ValidationPlane,
     request: CheckRequest,
     parent: Option<SpanContext>,
-) -> Progress<Response<Body>> {
+) -> AuthProgress<Response<Body>> {
     let AttributeContext { source, request, context_extensions } = request.attributes.unwrap_or_default();
     let http = request.and_then(|request| request.http).unwrap_or_default();
     let AttributeContextHttpRequest { method, headers, path, host, header_map } = http;
@@ -62,19 +62,20 @@ fn decide(
     let address = address.and_then(|address| address.address.parse().ok());
     // Envoy itself is trusted; the direct client is the one that sent it the request. Without an address, that client is
     // not trusted: `unix` in `trusted-proxies` means clients on Unix sockets of this process.
-    let trusted = &plane.settings.trusted_proxies;
-    let client =
-        address.map_or_else(DirectClient::unknown, |address| DirectClient::new(Some(address), trusted));
+    let settings = &plane.settings;
+    let client = address.map_or_else(DirectClient::unknown, |address| {
+        DirectClient::new(Some(address), &settings.trusted_proxies)
+    });
     let origin = RequestOrigin { headers: &headers, method: &method, authority: Some(&host), client };
     let Some(admission) = admission(plane, &context_extensions) else {
         // As over HTTP: the proxy's settings name an unknown route check, so no request passes.
         let response = empty(StatusCode::NOT_FOUND);
-        plane.log_response(&response, None, || LoggedRequest::of(&origin, &path, trusted));
-        return Progress::Decided(response);
+        plane.log_response(&response, None, || LoggedRequest::of(&origin, &path, settings));
+        return AuthProgress::Decided(response);
     };
     // An Envoy that does not trace sends no `traceparent` of its own, but passes on the request's.
     let span = plane.tracer.as_ref().and_then(|tracer| {
-        let parent = parent.or_else(|| sampled_parent(&headers))?;
+        let parent = parent.or_else(|| sampled_parent(&headers, &plane.settings.places))?;
         Some(tracer.begin_call(METHOD, &parent, &origin))
     });
     plane.decide(origin, &path, admission, span, |decision| decision.response())

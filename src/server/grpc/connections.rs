@@ -11,7 +11,7 @@ use crate::server::auth::plane::ValidationPlane;
 use crate::server::transport::connection;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::fast_path::Http2;
-use crate::server::transport::listener::Accepted;
+use crate::server::transport::listener::AcceptedConnection;
 
 /// Serves the connections of the gRPC listener on one runtime. Clones share the services.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl GrpcConnections {
     }
 
     /// Serves a connection until its end.
-    pub async fn serve(self, accepted: Accepted, tls: Option<TlsAcceptor>, open: OpenConnection) {
+    pub async fn serve(self, accepted: AcceptedConnection, tls: Option<TlsAcceptor>, open: OpenConnection) {
         let memory = MessageMemory::default();
         let respond = |request| self.0.respond(request, &memory);
         connection::serve(accepted.socket, tls, open, Http2, respond).await;

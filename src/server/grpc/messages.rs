@@ -1,4 +1,4 @@
-//! The messages, with the fields that are used. Names and numbers are those of the definitions:
+//! The messages, with the fields that are used. Names and numbers come from the definitions:
 //! `envoy/service/auth/v3/{external_auth,attribute_context}.proto`, `envoy/config/core/v3/{address,base}.proto`,
 //! `envoy/type/v3/http_status.proto`, `google/rpc/status.proto`, `grpc/health/v1/health.proto`. Other fields are skipped
 //! when a message is read.

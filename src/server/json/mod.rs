@@ -1,5 +1,6 @@
 //! The JSON objects of answers, one per file.
 
+pub mod api_key;
 pub mod cutoff;
 pub mod device;
 pub mod event;

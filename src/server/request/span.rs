@@ -9,6 +9,8 @@ use opentelemetry::trace::{SpanContext, SpanKind};
 
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
+use crate::request::places::CredentialPlaces;
+use crate::request::repeated::repeats_credential;
 use crate::server::transport::body::Body;
 use crate::server::transport::reply::Reply;
 use crate::telemetry::{OpenSpan, Tracer, active, trace_context};
@@ -19,7 +21,7 @@ static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The methods that conventions name; the attribute of any other one is `_OTHER`.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-/// In place of a path that may contain anything.
+/// The text in place of a path that may contain anything.
 const REDACTED: &str = "REDACTED";
 
 /// Starts the spans of a listener's requests.
@@ -33,15 +35,23 @@ pub struct RequestTracer {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// Returns the parent of a request's span, if the request has one valid `traceparent` whose sampled flag is set.
-pub fn sampled_parent(headers: &(impl RequestHeaders + ?Sized)) -> Option<SpanContext> {
+/// Returns the parent of a request's span, if the request has one valid `traceparent` whose sampled flag is set. A line
+/// that repeats a credential of the request is not sent on: it counts as absent.
+pub fn sampled_parent(
+    headers: &(impl RequestHeaders + ?Sized),
+    places: &CredentialPlaces,
+) -> Option<SpanContext> {
     let mut lines = headers.values(&TRACEPARENT);
     let line = lines.next()?;
     if lines.next().is_some() {
         return None;
     }
     let parent = trace_context::sampled_parent(line)?;
-    Some(trace_context::with_state(parent, headers.values(&TRACESTATE)))
+    if repeats_credential(line, headers, places) {
+        return None;
+    }
+    let states = headers.values(&TRACESTATE);
+    Some(trace_context::with_state(parent, states.filter(|line| !repeats_credential(line, headers, places))))
 }
 
 impl RequestTracer {
@@ -49,9 +59,10 @@ impl RequestTracer {
     pub fn begin<H: RequestHeaders + ?Sized>(
         &self,
         origin: &RequestOrigin<'_, H>,
+        places: &CredentialPlaces,
         route: impl FnOnce() -> Option<&'static str>,
     ) -> Option<Box<RequestSpan>> {
-        let parent = sampled_parent(origin.headers)?;
+        let parent = sampled_parent(origin.headers, places)?;
         Some(self.begin_http(origin, &parent, route()))
     }
 

@@ -11,7 +11,7 @@ use crate::values::{RedisDeployment, RedisUrl, StoreUrl};
 const RESERVED: usize = 48;
 /// Further files of each validation thread's runtime.
 const RESERVED_PER_THREAD: usize = 4;
-/// Connections to each master besides those of the pool and of the validation threads: one each for the admin plane's
+/// Connections to each master besides the pool's and the validation threads': one each for the admin plane's
 /// validator, tracking, the event feed, a look at the topology, and urgent operations, and two for scripts, each of which
 /// has a second descriptor that watches it.
 const OTHER_REDIS_CONNECTIONS: usize = 9;
@@ -38,7 +38,7 @@ pub(super) struct DescriptorDemand {
     listeners: usize,
     /// The most connections of each listener.
     max_connections: usize,
-    /// For everything but clients.
+    /// The descriptors for everything but clients.
     reserved: usize,
 }
 
@@ -63,7 +63,7 @@ impl DescriptorDemand {
         }
     }
 
-    /// With which every listener has its fewest connections.
+    /// Returns the limit with which every listener has its fewest connections.
     fn fewest(&self) -> usize {
         self.without_connections() + self.listeners * self.max_connections.min(MIN_CONNECTIONS)
     }

@@ -9,7 +9,7 @@ use crate::server::transport::accept::Deliver;
 use crate::server::transport::connection;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::fast_path::Http1;
-use crate::server::transport::listener::Accepted;
+use crate::server::transport::listener::AcceptedConnection;
 use crate::server::transport::tls::ListenerTls;
 
 /// Serves each connection of the admin plane in a task of its own.
@@ -19,7 +19,7 @@ pub(super) struct ServeAdmin {
 }
 
 impl Deliver for ServeAdmin {
-    async fn deliver(&mut self, accepted: Accepted, open: OpenConnection) {
+    async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
         let admin = self.admin.clone();
         let tls = self.tls.as_ref().map(|tls| tls.acceptor());
         let client = DirectClient::new(accepted.address, &admin.settings.trusted_proxies);

@@ -39,7 +39,8 @@ use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
 use crate::server::transport::listener::Listener;
-use crate::server::validation_threads::{Endpoint, ThreadParts, ValidationThreads};
+use crate::server::validation_threads::{ListenerRole, ThreadParts, ValidationThreads};
+use crate::service_manager::ServiceManager;
 use crate::telemetry::collector::CollectorClient;
 use crate::telemetry::{TraceExport, Tracer};
 use crate::values::{ApiKey, Scopes};
@@ -94,6 +95,8 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
         acceptors,
         validation_threads,
         workers,
+        manager: ServiceManager::default(),
+        reload_status: reloader.status.clone(),
         reloader: Some(reloader),
         shutdown_delay: Duration::from_millis(config.shutdown_delay_ms),
         drain_timeout: Duration::from_millis(config.drain_timeout_ms),
@@ -169,9 +172,9 @@ fn start_acceptors(
     let idle_timeout = Duration::from_millis(config.idle_timeout_ms);
     let mut acceptors = Acceptors::new(idle_timeout);
     let distributor = |endpoint| validation_threads.distributor(endpoint);
-    acceptors.add(listeners.validation, &connections.validation, distributor(Endpoint::Http));
+    acceptors.add(listeners.validation, &connections.validation, distributor(ListenerRole::Http));
     if let Some((listener, connections)) = listeners.grpc.zip(connections.grpc.as_ref()) {
-        acceptors.add(listener, connections, distributor(Endpoint::Grpc));
+        acceptors.add(listener, connections, distributor(ListenerRole::Grpc));
     }
     acceptors.add(listeners.admin, &connections.admin, serve_admin);
     if let Some((listener, connections)) = listeners.metrics.zip(connections.metrics.as_ref()) {
@@ -228,6 +231,7 @@ async fn admin_plane(
         metrics: metrics.clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
+        console: config.console,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     })
 }

@@ -3,12 +3,16 @@
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{ListenerConnections, OpenConnection};
-use super::listener::{Accepted, Listener};
+use super::listener::{AcceptedConnection, Listener};
 
 /// Serves accepted connections, or passes them on to a thread that does.
 pub(crate) trait Deliver {
     /// Takes a connection; resolves once the next one can be taken.
-    fn deliver(&mut self, accepted: Accepted, open: OpenConnection) -> impl Future<Output = ()> + Send;
+    fn deliver(
+        &mut self,
+        accepted: AcceptedConnection,
+        open: OpenConnection,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// Accepts connections until `stop` is cancelled, and then those in the kernel's queue. Each is delivered once

@@ -49,7 +49,7 @@ impl Buf for Piece {
     }
 }
 
-/// What follows the data.
+/// The part after the data.
 enum Remainder {
     Trailers(HeaderMap),
     /// Further pieces. The connection is busy until they end.

@@ -26,7 +26,7 @@ impl Validity {
         })
     }
 
-    /// Reads the validity of each certificate in PEM; `None` if there is none, or one cannot be read.
+    /// Reads the validity of each certificate in PEM; `None` if it has no certificate, or one cannot be read.
     pub fn of_each(pem: &[u8]) -> Option<Vec<Self>> {
         certificates(pem).ok()?.iter().map(Self::of).collect()
     }

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::OpenConnection;
-use super::fast_path::{ByteStream, FastPath, FastPathEnd, Http2};
+use super::fast_path::{ClientStream, FastPath, FastPathEnd, Http2};
 use super::handshake::HandshakeLimit;
 use super::http::{serve_http1, serve_http2};
-use super::listener::Socket;
+use super::listener::AcceptedSocket;
 use super::reply::Reply;
 use super::stream::LINGER;
 use super::tls_files::HTTP_2;
@@ -24,7 +24,7 @@ use super::tls_files::HTTP_2;
 /// Serves an accepted connection on the current runtime until the client disconnects or `open` says to end. With `tls`,
 /// the TLS handshake comes first. `fast_path` serves the connection until hyper has to; `respond` answers hyper's requests.
 pub async fn serve(
-    socket: Socket,
+    socket: AcceptedSocket,
     tls: Option<TlsAcceptor>,
     open: OpenConnection,
     fast_path: impl FastPath,
@@ -32,21 +32,21 @@ pub async fn serve(
 ) {
     // A socket that the runtime does not take broke before the first byte: no client is left to answer.
     match (socket, tls) {
-        (Socket::Tcp(stream), None) => {
+        (AcceptedSocket::Tcp(stream), None) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             serve_stream(stream, open, fast_path, respond).await;
         }
-        (Socket::Unix(stream), None) => {
+        (AcceptedSocket::Unix(stream), None) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
             serve_stream(stream, open, fast_path, respond).await;
         }
         // Boxed, as are hyper's futures below: most connections are without TLS, on the fast path and idle. They should
         // not reserve memory for the state of the others.
-        (Socket::Tcp(stream), Some(tls)) => {
+        (AcceptedSocket::Tcp(stream), Some(tls)) => {
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             Box::pin(serve_tls(Box::new(stream), tls, open, fast_path, respond)).await;
         }
-        (Socket::Unix(stream), Some(tls)) => {
+        (AcceptedSocket::Unix(stream), Some(tls)) => {
             let Ok(stream) = UnixStream::from_std(stream) else { return };
             Box::pin(serve_tls(Box::new(stream), tls, open, fast_path, respond)).await;
         }
@@ -54,7 +54,7 @@ pub async fn serve(
 }
 
 async fn serve_tls(
-    socket: Box<dyn ByteStream>,
+    socket: Box<dyn ClientStream>,
     tls: TlsAcceptor,
     open: OpenConnection,
     fast_path: impl FastPath,
@@ -82,7 +82,7 @@ async fn serve_tls(
     }
 }
 
-async fn serve_stream<T: ByteStream>(
+async fn serve_stream<T: ClientStream>(
     stream: T,
     open: OpenConnection,
     fast_path: impl FastPath,

@@ -7,13 +7,13 @@ use super::connections::OpenConnection;
 use super::stream::AnswerStream;
 
 /// The bytes of a connection: a socket, or TLS on one.
-pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
+pub trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for T {}
 
 /// Serves a connection from its first byte until hyper has to continue. Statically dispatched: this is the hot path.
 pub trait FastPath {
     /// Serves the connection, and returns how to continue.
-    fn serve<T: ByteStream>(
+    fn serve<T: ClientStream>(
         self,
         stream: T,
         open: &OpenConnection,
@@ -36,7 +36,7 @@ pub enum FastPathEnd<T> {
 pub struct Http1;
 
 impl FastPath for Http1 {
-    async fn serve<T: ByteStream>(self, stream: T, _: &OpenConnection) -> FastPathEnd<T> {
+    async fn serve<T: ClientStream>(self, stream: T, _: &OpenConnection) -> FastPathEnd<T> {
         FastPathEnd::Http1(AnswerStream::new(stream))
     }
 }
@@ -45,7 +45,7 @@ impl FastPath for Http1 {
 pub struct Http2;
 
 impl FastPath for Http2 {
-    async fn serve<T: ByteStream>(self, stream: T, _: &OpenConnection) -> FastPathEnd<T> {
+    async fn serve<T: ClientStream>(self, stream: T, _: &OpenConnection) -> FastPathEnd<T> {
         FastPathEnd::Http2(AnswerStream::new(stream))
     }
 }

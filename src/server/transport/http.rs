@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::body::Body;
 use super::connections::{BusyGuard, OpenConnection};
 use super::date;
-use super::fast_path::ByteStream;
+use super::fast_path::ClientStream;
 use super::reply::Reply;
 use super::response::empty;
 use super::stream::{AnswerStream, LINGER};
@@ -38,7 +38,7 @@ const MAX_OWN_RESETS: usize = 64;
 const WINDOW_BYTES: u32 = 65_535;
 
 /// Serves HTTP/1 until the connection ends.
-pub(super) async fn serve_http1<T: ByteStream>(
+pub(super) async fn serve_http1<T: ClientStream>(
     stream: &AnswerStream<T>,
     open: &OpenConnection,
     respond: &impl Fn(Request<Incoming>) -> Reply,
@@ -51,7 +51,7 @@ pub(super) async fn serve_http1<T: ByteStream>(
 }
 
 /// Serves HTTP/2 until the connection ends.
-pub(super) async fn serve_http2<T: ByteStream>(
+pub(super) async fn serve_http2<T: ClientStream>(
     stream: &AnswerStream<T>,
     open: &OpenConnection,
     respond: &impl Fn(Request<Incoming>) -> Reply,
@@ -104,7 +104,7 @@ struct ResponseFuture {
     reply: Reply,
     busy: Option<BusyGuard>,
     clock: Clock,
-    /// Whether the response tells the client that the connection ends with it.
+    /// Whether the response says that the connection ends with it.
     is_last: bool,
 }
 
@@ -132,7 +132,7 @@ impl Future for ResponseFuture {
 
 /// Polls hyper's connection to its end and sends its answers after each turn; ends it when `open` says so. `patience`
 /// is how long a client without a request in progress may take to agree: an HTTP/2 client has to acknowledge the end.
-async fn drive<T: ByteStream, C: Future<Output = hyper::Result<()>>>(
+async fn drive<T: ClientStream, C: Future<Output = hyper::Result<()>>>(
     connection: C,
     end_gracefully: impl Fn(Pin<&mut C>),
     patience: Option<Duration>,

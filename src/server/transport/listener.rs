@@ -33,15 +33,15 @@ enum ListeningSocket {
 }
 
 /// An accepted connection.
-pub struct Accepted {
+pub struct AcceptedConnection {
     /// The connection.
-    pub socket: Socket,
+    pub socket: AcceptedSocket,
     /// The direct client's address; `None` on a Unix socket.
     pub address: Option<IpAddr>,
 }
 
 /// The socket of an accepted connection, not yet registered with a runtime.
-pub enum Socket {
+pub enum AcceptedSocket {
     /// TCP.
     Tcp(StdTcpStream),
     /// Unix.
@@ -86,15 +86,15 @@ impl Listener {
     }
 
     /// Returns the next connection. Failures are logged, and then it tries again.
-    pub async fn accept(&self) -> Accepted {
+    pub async fn accept(&self) -> AcceptedConnection {
         loop {
             let accepted = match &self.socket {
                 ListeningSocket::Tcp(listener, _) => listener
                     .accept()
                     .await
-                    .and_then(|(stream, client)| Ok(Accepted::tcp(stream.into_std()?, client))),
+                    .and_then(|(stream, client)| Ok(AcceptedConnection::tcp(stream.into_std()?, client))),
                 ListeningSocket::Unix(listener) => listener.accept().await.and_then(|(stream, _)| {
-                    Ok(Accepted { socket: Socket::Unix(stream.into_std()?), address: None })
+                    Ok(AcceptedConnection { socket: AcceptedSocket::Unix(stream.into_std()?), address: None })
                 }),
             };
             match accepted {
@@ -122,7 +122,7 @@ impl Listener {
     }
 
     /// Closes the socket and returns the connections that clients made before.
-    pub fn close(self) -> impl Iterator<Item = Accepted> {
+    pub fn close(self) -> impl Iterator<Item = AcceptedConnection> {
         let Self { file, socket, .. } = self;
         // From here on, no new client can connect.
         drop(file);
@@ -134,11 +134,11 @@ impl Listener {
     }
 }
 
-impl Accepted {
+impl AcceptedConnection {
     fn tcp(stream: StdTcpStream, client: SocketAddr) -> Self {
         // Fails only if the client has disconnected, which the next read shows.
         let _ = stream.set_nodelay(true);
-        Self { socket: Socket::Tcp(stream), address: Some(client.ip()) }
+        Self { socket: AcceptedSocket::Tcp(stream), address: Some(client.ip()) }
     }
 }
 
@@ -149,18 +149,18 @@ enum Backlog {
 }
 
 impl Iterator for Backlog {
-    type Item = Accepted;
+    type Item = AcceptedConnection;
 
-    fn next(&mut self) -> Option<Accepted> {
+    fn next(&mut self) -> Option<AcceptedConnection> {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().and_then(|(stream, client)| {
                     stream.set_nonblocking(true)?;
-                    Ok(Accepted::tcp(stream, client))
+                    Ok(AcceptedConnection::tcp(stream, client))
                 }),
                 Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
                     stream.set_nonblocking(true)?;
-                    Ok(Accepted { socket: Socket::Unix(stream), address: None })
+                    Ok(AcceptedConnection { socket: AcceptedSocket::Unix(stream), address: None })
                 }),
             };
             match accepted {

@@ -47,7 +47,7 @@ pub(crate) fn of_json_text(status: StatusCode, text: Vec<u8>, content_type: &'st
 
 /// Returns the body of a JSON response.
 pub(crate) fn json_text(body: &impl serde::Serialize) -> Vec<u8> {
-    // Serialization to memory fails only for maps whose keys are not strings. There are none.
+    // Serialization to memory fails only for maps whose keys are not strings, and no answer has one.
     let mut text = serde_json::to_vec(body).unwrap_or_default();
     // For people with curl: the next prompt begins on a line of its own.
     text.push(b'\n');

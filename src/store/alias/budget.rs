@@ -25,11 +25,11 @@ const MILLI: u64 = 1000;
 /// The budget of a node, shared by its threads. Only look-ups of aliases use it.
 pub(crate) struct AliasBudget {
     per_second: u64,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     hasher: RandomState,
 }
 
-struct State {
+struct BudgetState {
     /// Thousandths of a permit.
     level: u64,
     filled_at_ms: u64,
@@ -59,7 +59,7 @@ impl AliasBudget {
     pub(crate) fn new(per_second: u32) -> Self {
         let rows = std::array::from_fn(|_| vec![ClientCount::default(); ROW_COUNTERS].into_boxed_slice());
         let per_second = u64::from(per_second);
-        let state = State { level: per_second * MILLI, filled_at_ms: 0, rows };
+        let state = BudgetState { level: per_second * MILLI, filled_at_ms: 0, rows };
         Self { per_second, state: Mutex::new(state), hasher: RandomState::new() }
     }
 
@@ -94,7 +94,7 @@ impl AliasBudget {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,7 +110,7 @@ impl AliasBudget {
     }
 }
 
-impl State {
+impl BudgetState {
     fn counters(&mut self, client: Client) -> impl Iterator<Item = &mut ClientCount> {
         self.rows.iter_mut().zip(client).filter_map(|(row, place)| row.get_mut(place))
     }

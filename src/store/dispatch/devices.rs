@@ -7,6 +7,8 @@ use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::on_store::on_store;
 use crate::store::rejection::{Outcome, Rejection};
+#[cfg(feature = "redis")]
+use crate::token_string::HashTag;
 use crate::token_string::{SecretHash, TokenId};
 
 impl Store {
@@ -21,7 +23,8 @@ impl Store {
     ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.make_device(new, &call.into())),
-            Self::Redis(store) => store.make_device(new, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.make_device(new, call).await).await,
         })
     }
 
@@ -50,7 +53,17 @@ impl Store {
     ) -> Result<Option<DeviceKey>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.change_device(user, uuid, change, &call.into())),
-            Self::Redis(store) => store.change_device(user, uuid, change, &call.into()).await,
+            Self::Redis(store) => {
+                let changed = store
+                    .acknowledge(call.into(), async |call| {
+                        store.change_device(user, uuid, change, call).await
+                    })
+                    .await?;
+                if change.is_active == Some(false) {
+                    store.require_settled(HashTag::of_user(user))?;
+                }
+                store.found(HashTag::of_user(user), changed)
+            }
         })
     }
 
@@ -67,7 +80,12 @@ impl Store {
     ) -> Result<Outcome<DeviceKey>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.rotate_device(of, new, &call.into())),
-            Self::Redis(store) => store.rotate_device(of, new, &call.into()).await,
+            Self::Redis(store) => {
+                let outcome = store
+                    .acknowledge(call.into(), async |call| store.rotate_device(of, new, call).await)
+                    .await?;
+                store.settled(HashTag::of_user(of.0), outcome)
+            }
         })
     }
 
@@ -83,7 +101,12 @@ impl Store {
     ) -> Result<bool, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.remove_device(user, uuid, &call.into())),
-            Self::Redis(store) => store.remove_device(user, uuid, &call.into()).await,
+            Self::Redis(store) => {
+                let is_removed = store
+                    .acknowledge(call.into(), async |call| store.remove_device(user, uuid, call).await)
+                    .await?;
+                store.require_settled(HashTag::of_user(user)).map(|()| is_removed)
+            }
         })
     }
 
@@ -118,7 +141,11 @@ impl Store {
         }
         let outcome = on_store!(match self {
             Self::Memory(store) => store.device_login(login, token, &call),
-            Self::Redis(store) => store.device_login(login, token, &call).await,
+            Self::Redis(store) => {
+                let outcome =
+                    store.acknowledge(call, async |call| store.device_login(login, token, call).await).await;
+                outcome.and_then(|outcome| store.settled(login.id.hash_tag(), outcome))
+            }
         });
         let changes = self.changes();
         match outcome {

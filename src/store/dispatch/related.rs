@@ -22,7 +22,12 @@ impl Store {
     ) -> Result<Outcome<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
-            Self::Redis(store) => store.relate(id, object, &call.into()).await,
+            Self::Redis(store) => {
+                store.settled(
+                    id.hash_tag(),
+                    store.acknowledge(call.into(), async |call| store.relate(id, object, call).await).await?,
+                )
+            }
         })
     }
 
@@ -38,7 +43,14 @@ impl Store {
     ) -> Result<Outcome<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
-            Self::Redis(store) => store.unrelate(id, object, &call.into()).await,
+            Self::Redis(store) => {
+                store.settled(
+                    id.hash_tag(),
+                    store
+                        .acknowledge(call.into(), async |call| store.unrelate(id, object, call).await)
+                        .await?,
+                )
+            }
         })
     }
 
@@ -64,7 +76,12 @@ impl Store {
     ) -> Result<Vec<TokenId>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_object_tokens(object, &call.into())),
-            Self::Redis(store) => store.revoke_object_tokens(object, &call.into()).await,
+            Self::Redis(store) => {
+                let revoked = store
+                    .acknowledge(call.into(), async |call| store.revoke_object_tokens(object, call).await)
+                    .await?;
+                store.require_all_settled().map(|()| revoked)
+            }
         })
     }
 }

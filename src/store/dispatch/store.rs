@@ -123,6 +123,15 @@ impl Store {
         })
     }
 
+    /// The worker that looks at the data of the masters: accepts other data, and merges into slots that move. Does nothing on
+    /// the embedded store. Ends with its runtime.
+    pub async fn watch_data(&self) -> Infallible {
+        on_store!(match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::Redis(store) => store.watch_data().await,
+        })
+    }
+
     /// The live feed of the events of all users.
     pub fn feed(&self) -> &Feed {
         on_store!(match self {

@@ -21,7 +21,12 @@ impl Store {
     ) -> Result<Outcome<Takeover>, StoreError> {
         let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
-            Self::Redis(store) => store.start_takeover(takeover, &call.into()).await,
+            Self::Redis(store) => {
+                let outcome = store
+                    .acknowledge(call.into(), async |call| store.start_takeover(takeover, call).await)
+                    .await;
+                outcome.and_then(|outcome| store.settled(takeover.token.hash_tag(), outcome))
+            }
         });
         self.changes().takeovers_started.add(usize::from(matches!(outcome, Ok(Ok(_)))));
         outcome
@@ -39,7 +44,14 @@ impl Store {
     ) -> Result<Option<EndedTakeover>, StoreError> {
         let ended = on_store!(match self {
             Self::Memory(store) => store.end_takeover(token, reason, &call.into()),
-            Self::Redis(store) => store.end_takeover(token, reason, &call.into()).await?,
+            Self::Redis(store) => {
+                store.found(
+                    token.hash_tag(),
+                    store
+                        .acknowledge(call.into(), async |call| store.end_takeover(token, reason, call).await)
+                        .await?,
+                )?
+            }
         });
         self.changes().takeovers_ended.add(reason, usize::from(ended.is_some()));
         Ok(ended)

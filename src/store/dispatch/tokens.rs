@@ -8,6 +8,8 @@ use crate::store::error::{StoreError, Unwritten};
 use crate::store::live_tokens::LiveTokens;
 use crate::store::on_store::on_store;
 use crate::store::rejection::Outcome;
+#[cfg(feature = "redis")]
+use crate::token_string::HashTag;
 use crate::token_string::{SecretHash, TokenId};
 
 impl Store {
@@ -22,7 +24,8 @@ impl Store {
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         let outcome = on_store!(match self {
             Self::Memory(store) => store.issue(token, &call.into()),
-            Self::Redis(store) => store.issue(token, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.issue(token, call).await).await,
         });
         self.changes().issued.add(usize::from(matches!(outcome, Ok(Ok(_)))));
         outcome
@@ -35,7 +38,7 @@ impl Store {
     pub async fn token(&self, id: TokenId, now_ms: u64) -> Result<Option<Token>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.token(id, now_ms)),
-            Self::Redis(store) => store.token(id, now_ms).await,
+            Self::Redis(store) => store.found(id.hash_tag(), store.token(id, now_ms).await?),
         })
     }
 
@@ -51,7 +54,11 @@ impl Store {
     ) -> Result<Outcome<Token>, StoreError> {
         let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
-            Self::Redis(store) => store.change(id, change, &call.into()).await,
+            Self::Redis(store) => {
+                let outcome =
+                    store.acknowledge(call.into(), async |call| store.change(id, change, call).await).await;
+                outcome.and_then(|outcome| store.settled(id.hash_tag(), outcome))
+            }
         });
         let is_rotated = change.rotate.is_some() && matches!(outcome, Ok(Ok(_)));
         self.changes().rotated.add(usize::from(is_rotated));
@@ -71,7 +78,10 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
-            Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
+            Self::Redis(store) =>
+                store
+                    .acknowledge(call.into(), async |call| store.revoke_reused(id, secret_hash, call).await)
+                    .await,
         })
     }
 
@@ -123,7 +133,12 @@ impl Store {
     ) -> Result<Vec<TokenId>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_user_tokens(user, except, &call.into())),
-            Self::Redis(store) => store.revoke_user_tokens(user, except, &call.into()).await,
+            Self::Redis(store) => {
+                let revoked = store
+                    .acknowledge(call.into(), async |call| store.revoke_user_tokens(user, except, call).await)
+                    .await?;
+                store.require_settled(HashTag::of_user(user)).map(|()| revoked)
+            }
         })
     }
 

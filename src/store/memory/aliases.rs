@@ -1,5 +1,5 @@
-//! Aliases: the ids of imported tokens, by their foreign strings. The hash tag of the alias decides its shard, not that of
-//! the user.
+//! Aliases: the ids of imported tokens, by their foreign strings. The alias's own hash tag decides its shard, not the
+//! user's.
 
 use std::sync::atomic::Ordering;
 

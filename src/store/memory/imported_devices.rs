@@ -1,4 +1,4 @@
-//! Imported device keys: the reverse index by uuid. The hash tag of the uuid's digest decides its shard, not that of a user.
+//! Imported device keys: the reverse index by uuid. The hash tag of the uuid's digest decides its shard, not a user's.
 
 use super::memory_store::MemoryStore;
 use crate::foreign::UuidDigest;

@@ -47,42 +47,11 @@ impl MemoryStore {
         if !token.record.is_active {
             return if change.edits() { Err(Rejection::Revoked) } else { Ok(token.clone()) };
         }
-        if token.record.is_locked() && change.opens() {
-            return Err(Rejection::UserLocked);
-        }
-        let ends_at_ms = token.record.end_after(change, call.now_ms).ok_or(Rejection::LifetimeOver)?;
-        let has_foreign_string = token.details.origin.is_some() && token.record.previous.is_empty();
-        if has_foreign_string && ends_at_ms > token.record.ends_at_ms {
-            return Err(Rejection::ImportedEnd);
-        }
-        let record = edit(token);
-        let user = record.user().to_owned();
-        let (mut happened, mut acts_until_ms) = (Vec::new(), None);
-        if let Some(rotation) = change.rotate {
-            if !record.is_authenticated() {
-                return Err(Rejection::Pending);
-            }
-            if !record.rotate(rotation, call.now_ms) {
-                return Err(Rejection::RotatedTooOften);
-            }
-            happened.push(EventKind::TokenRotated);
-        }
-        if change.confirm && !record.is_authenticated() {
-            record.bars = record.bars.with(Bars::PENDING, false);
-            happened.push(EventKind::TokenConfirmed);
-        }
-        if let Some(slug) = &change.auth_slug {
-            record.texts = record.texts.with_auth_slug(slug.as_deref());
-        }
-        if let Some(scopes) = &change.scopes {
-            record.texts = record.texts.with_scopes(scopes.as_deref());
-        }
-        record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
-        record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
-        if change.retimes() {
-            record.retime(change.idle_ms.unwrap_or(record.idle_ms), ends_at_ms, call.now_ms);
-            acts_until_ms = record.takeover.is_some().then_some(record.expires_at_ms);
-        }
+        let ends_at_ms = allowed_end(token, change, call.now_ms)?;
+        let happened = apply(edit(token), change, ends_at_ms, call.now_ms)?;
+        let user = token.record.user().to_owned();
+        let acts = change.retimes() && token.record.takeover.is_some();
+        let acts_until_ms = acts.then_some(token.record.expires_at_ms);
         let happened: Vec<_> =
             happened.into_iter().map(|kind| Event::of_token(kind, call.now_ms, call.actor, token)).collect();
         for event in happened {
@@ -147,4 +116,58 @@ impl MemoryStore {
             self.prune_user(&mut self.shard(HashTag::of_user(&user)), &user, now_ms);
         }
     }
+}
+
+/// Returns the end of the token's life after a change.
+///
+/// # Errors
+/// `UserLocked`, `LifetimeOver`, `ImportedEnd`: the token may not be changed so.
+fn allowed_end(token: &Token, change: &TokenChange, now_ms: u64) -> Outcome<u64> {
+    if token.record.is_locked() && change.opens() {
+        return Err(Rejection::UserLocked);
+    }
+    let ends_at_ms = token.record.end_after(change, now_ms).ok_or(Rejection::LifetimeOver)?;
+    let has_foreign_string = token.details.origin.is_some() && token.record.previous.is_empty();
+    if has_foreign_string && ends_at_ms > token.record.ends_at_ms {
+        return Err(Rejection::ImportedEnd);
+    }
+    Ok(ends_at_ms)
+}
+
+/// Makes a change of an active token, apart from its revocation. Returns the events.
+///
+/// # Errors
+/// `Pending`, `RotatedTooOften`: nothing was changed.
+fn apply(
+    record: &mut TokenRecord,
+    change: &TokenChange,
+    ends_at_ms: u64,
+    now_ms: u64,
+) -> Outcome<Vec<EventKind>> {
+    let mut happened = Vec::new();
+    if let Some(rotation) = change.rotate {
+        if !record.is_authenticated() {
+            return Err(Rejection::Pending);
+        }
+        if !record.rotate(rotation, now_ms) {
+            return Err(Rejection::RotatedTooOften);
+        }
+        happened.push(EventKind::TokenRotated);
+    }
+    if change.confirm && !record.is_authenticated() {
+        record.bars = record.bars.with(Bars::PENDING, false);
+        happened.push(EventKind::TokenConfirmed);
+    }
+    if let Some(slug) = &change.auth_slug {
+        record.texts = record.texts.with_auth_slug(slug.as_deref());
+    }
+    if let Some(scopes) = &change.scopes {
+        record.texts = record.texts.with_scopes(scopes.as_deref());
+    }
+    record.allowed_cookie = change.allowed_cookie.unwrap_or(record.allowed_cookie);
+    record.allowed_header = change.allowed_header.unwrap_or(record.allowed_header);
+    if change.retimes() {
+        record.retime(change.idle_ms.unwrap_or(record.idle_ms), ends_at_ms, now_ms);
+    }
+    Ok(happened)
 }

@@ -11,6 +11,7 @@ pub mod invalidation;
 pub mod lookup;
 pub mod operations;
 pub mod redis_store;
+pub mod replay;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod span;

@@ -1,7 +1,7 @@
 //! The Redis store: its parts, and how an operation gets a connection.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::{FromRedisValue, RedisError};
@@ -20,20 +20,25 @@ use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::pool::{ConnectionPools, Priority, Sharing};
 use crate::store::redis::cluster::routed_connection::RoutedConnection;
 use crate::store::redis::cluster::tls::TrustStore;
-use crate::store::redis::cluster::topology::Topology;
+use crate::store::redis::cluster::topology::{AcceptanceStarter, Topology};
 use crate::store::redis::inspection::Inspection;
 use crate::store::redis::invalidation::tracking_worker::TrackingWorker;
 use crate::store::redis::lookup::node_cache::{CacheOptions, NodeCache};
 use crate::store::redis::lookup::read_router::ReadRouter;
 pub(crate) use crate::store::redis::lookup::reader::RedisReader;
+use crate::store::redis::replay::memory::ReplayMemory;
+use crate::store::redis::replay::peers::Peers;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
 use crate::store::redis::span::RedisSpan;
 use crate::store::report::{Fault, Report};
-use crate::values::RedisUrl;
+use crate::values::{DurableWrites, RedisUrl};
 
 /// Listings and imports use at most this share of the connections: the others are for logins and revocations.
 const LISTINGS_SHARE: usize = 2;
+/// How long a change waits for `durable-writes`: a server with `appendfsync everysec` writes to the disk once a second, and
+/// a busy disk may take twice as long.
+pub(crate) const DURABLE_WAIT: Duration = Duration::from_secs(2);
 
 /// How to reach the servers, and how long to wait for them.
 #[derive(Clone)]
@@ -56,6 +61,10 @@ pub struct RedisOptions {
     pub accept_eviction: bool,
     /// The setting `takeovers`: if off, records are read without their takeovers.
     pub takeovers: bool,
+    /// The setting `replay-window`; 0 remembers nothing.
+    pub replay_window_ms: u64,
+    /// The setting `durable-writes`.
+    pub durable_writes: DurableWrites,
 }
 
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
@@ -63,12 +72,18 @@ pub struct RedisStore {
     pub(crate) topology: Arc<Topology>,
     pub(crate) connections: ConnectionPools,
     pub(crate) keys: Keys,
+    /// The channel of the events that only readers of the feed need.
     pub(crate) event_channel: String,
+    /// The channel of the events that every node hears.
+    pub(crate) ending_channel: String,
     pub(crate) scripts: Scripts,
     pub(crate) limits: StoreLimits,
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
+    pub(crate) replay: Arc<ReplayMemory>,
+    pub(crate) peers: Peers,
+    pub(crate) durable_writes: DurableWrites,
     inspection: Inspection,
     /// The listings and imports that may use a connection at the same time.
     listings: Semaphore,
@@ -76,11 +91,23 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Makes a store, which connects at its first use. The near cache uses `clock`.
-    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Self {
+    pub fn new(options: RedisOptions, limits: StoreLimits, clock: Clock) -> Arc<Self> {
+        Arc::new_cyclic(|store| Self::make(options, limits, clock, starter(store.clone())))
+    }
+
+    fn make(
+        options: RedisOptions,
+        limits: StoreLimits,
+        clock: Clock,
+        start_acceptance: AcceptanceStarter,
+    ) -> Self {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
-        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone()));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
+        let topology = Arc::new(Topology::new(&options.url, connector, keys.clone(), start_acceptance));
+        let replay = Arc::new(ReplayMemory::new(options.replay_window_ms, clock.clone()));
+        let takeovers = options.takeovers;
+        let node_cache =
+            Arc::new(NodeCache::new(options.cache, options.aliases, replay.clone(), takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -88,6 +115,7 @@ impl RedisStore {
             keys.clone(),
             &scripts.commands,
             (options.url.to_string(), options.accept_eviction),
+            options.durable_writes,
         );
         Self {
             connections: ConnectionPools::new(
@@ -97,12 +125,16 @@ impl RedisStore {
             ),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
+            ending_channel: keys.ending_channel(options.url.db.into()),
             keys,
             scripts,
             limits,
             node_cache,
-            feed: Feed::default(),
+            feed: Feed::on_demand(),
             changes: ChangeCounters::default(),
+            replay,
+            peers: Peers::default(),
+            durable_writes: options.durable_writes,
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
@@ -202,7 +234,7 @@ impl RedisStore {
         priority: Priority,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.run_operation(priority, Sharing::Own, operation).await
+        self.run_operation(self.timeout(), priority, Sharing::Own, operation).await
     }
 
     /// Runs one script on a connection that it shares with others.
@@ -211,19 +243,42 @@ impl RedisStore {
         priority: Priority,
         script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.run_operation(priority, Sharing::Shared, script).await
+        self.run_operation(self.timeout(), priority, Sharing::Shared, script).await
+    }
+
+    /// Runs one script on a connection of its own, with time to wait until what it wrote is durable.
+    pub(crate) async fn with_durable_connection<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let limit = self.timeout() + DURABLE_WAIT;
+        self.run_operation(limit, priority, Sharing::Own, script).await
     }
 
     async fn run_operation<T: FromRedisValue>(
         &self,
+        limit: Duration,
         priority: Priority,
         sharing: Sharing,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let span = RedisSpan::of_operation();
-        let outcome = self.connections.run(priority, sharing, operation).await;
+        let outcome = self.connections.run_within(limit, priority, sharing, operation).await;
         span.end(&outcome);
         outcome
     }
+}
+
+/// Returns what starts an attempt to accept the data of a master. The attempt is a task of its own: connections that wait
+/// for it come and go.
+fn starter(store: Weak<RedisStore>) -> AcceptanceStarter {
+    Box::new(move |master, identity| {
+        let Some(attempt) = master.data.begin_attempt() else { return };
+        let Some(store) = store.upgrade() else { return };
+        let Some(attempt) = store.accept_unmerged(master, identity, attempt) else { return };
+        let master = master.clone();
+        tokio::spawn(async move { store.accept(&master, attempt).await });
+    })
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! User, password, path and master name are percent-encoded UTF-8 (RFC 3986). An IPv6 address is in brackets. With
-//! Sentinel, user and password are those of the Redis servers.
+//! Sentinel, user and password belong to the Redis servers.
 
 pub mod display;
 pub mod parse;

@@ -10,7 +10,7 @@ use crate::values::secret_string::SecretString;
 pub struct RedisUrl {
     /// The servers.
     pub deployment: RedisDeployment,
-    /// The ACL user; if there is none, Redis's `default`.
+    /// The ACL user; without one, Redis's `default`.
     pub username: Option<String>,
     /// The password.
     pub password: Option<SecretString>,

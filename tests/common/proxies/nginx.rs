@@ -21,6 +21,13 @@ pub fn start(between: Between) -> Proxy {
     start_on(&replaced(CONFIG, &addrs(between)))
 }
 
+/// As [`start`], with a header by which the application knows the proxy.
+pub fn start_with_secret(between: Between, secret: &str) -> Proxy {
+    let first = "proxy_set_header X-Auth-User ";
+    let line = format!("proxy_set_header X-Proxy-Secret \"{secret}\";\n{first}");
+    start_site(&replaced(CONFIG, &addrs(between)), &replaced(SITE, &[(first, &line)]))
+}
+
 /// As [`start`], with nginx-strip-token.inc.
 pub fn start_without_token(between: Between) -> Proxy {
     let config = replaced(CONFIG, &addrs(between));

@@ -1,7 +1,7 @@
 //! The pace, and runs that end early.
 
 use doorward::Clock;
-use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
+use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 
 use super::support::*;
 use crate::common::cluster::{RedisCluster, slot_of};
@@ -44,7 +44,7 @@ async fn a_stopped_run_reports_what_it_has_seen() {
     for n in 0..50 {
         on.issue(&format!("user {n}"), NOW_MS).await;
     }
-    let progress = Progress::default();
+    let progress = VerifyProgress::default();
     let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
     let stop = eventually("some keys are checked", async || (progress.keys() >= 6).then(|| progress.stop()));
     let (report, ()) = tokio::join!(run, stop);
@@ -61,7 +61,7 @@ async fn a_server_that_goes_away_makes_the_run_incomplete() {
     for n in 0..50 {
         on.issue(&format!("user {n}"), NOW_MS).await;
     }
-    let progress = Progress::default();
+    let progress = VerifyProgress::default();
     let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
     let end = eventually("some keys are checked", async || (progress.keys() >= 6).then_some(()));
     let port = server.port().to_string();
@@ -73,7 +73,7 @@ async fn a_server_that_goes_away_makes_the_run_incomplete() {
     let report = report.unwrap();
     assert_eq!(report.incomplete.len(), 1, "{report:?}");
     assert!(report.incomplete[0].contains(&port), "{report:?}");
-    let gone = on.redis().verify(DRY, &Progress::default(), NOW_MS).await;
+    let gone = on.redis().verify(DRY, &VerifyProgress::default(), NOW_MS).await;
     assert!(gone.is_err(), "{gone:?}");
 }
 
@@ -88,7 +88,7 @@ async fn a_slot_that_moves_makes_the_run_incomplete() {
     let cluster = on.cluster();
     let slot = slot_of(&cluster.masters[0], &id_key(&on, 't', ids[0]));
     let from = cluster.owner(slot).unwrap();
-    let progress = Progress::default();
+    let progress = VerifyProgress::default();
     let run = on.redis().verify(VerifyOptions { rate: 20, ..DRY }, &progress, NOW_MS);
     let move_it = async {
         eventually("some keys are checked", async || (progress.keys() >= 2).then_some(())).await;

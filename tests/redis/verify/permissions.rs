@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use doorward::internals::store::redis::verification::progress::Progress;
+use doorward::internals::store::redis::verification::progress::VerifyProgress;
 
 use super::kinds::damage_everything;
 use super::support::*;
@@ -36,7 +36,7 @@ async fn the_next_run_finishes_a_repair_that_lacked_a_permission() {
         let found = damage_everything(&on).await;
         on.age(LATER_MS - NOW_MS);
         on.server().set_user(&[&format!("-{command}")]);
-        let report = on.redis().verify(REPAIRING, &Progress::default(), LATER_MS).await.unwrap();
+        let report = on.redis().verify(REPAIRING, &VerifyProgress::default(), LATER_MS).await.unwrap();
         let incomplete = report.incomplete.concat();
         assert!(incomplete.contains("the redis user may not"), "{command}: {:?}", report.incomplete);
         assert!(incomplete.contains(&command), "{command}: {:?}", report.incomplete);

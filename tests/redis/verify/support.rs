@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use doorward::internals::store::redis::verification::damage::{Kind, Severity};
-use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
+use doorward::internals::store::redis::verification::damage::{Kind, Weight};
+use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 use doorward::internals::store::redis::verification::report::VerificationReport;
 use doorward::internals::token_string::{HashTag, TokenId};
 
@@ -17,7 +17,7 @@ pub const REPAIRING: VerifyOptions = VerifyOptions { repairs: true, ..DRY };
 
 /// Runs a complete verification.
 pub async fn verify(on: &TestStore, options: VerifyOptions, now_ms: u64) -> VerificationReport {
-    let report = on.redis().verify(options, &Progress::default(), now_ms).await.unwrap();
+    let report = on.redis().verify(options, &VerifyProgress::default(), now_ms).await.unwrap();
     assert_eq!(report.incomplete, [] as [String; 0]);
     report
 }
@@ -31,8 +31,7 @@ pub fn counts(report: &VerificationReport, left: bool) -> BTreeMap<&'static str,
 
 /// Asserts that a run finds no damage. Notes are allowed.
 pub fn assert_healthy(report: &VerificationReport) {
-    let damage: Vec<_> =
-        report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage).collect();
+    let damage: Vec<_> = report.findings.iter().filter(|(kind, _)| kind.weight() == Weight::Damage).collect();
     assert!(damage.is_empty(), "{damage:#?}");
 }
 

@@ -1,12 +1,12 @@
 //! The events of a user.
 
-use doorward::TokenChange;
 use doorward::internals::model::event::{Actor, Event, EventFacts, EventKind};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::{Bars, Rotation, Texts};
 use doorward::internals::store::{Call, StoreLimits};
 use doorward::internals::token_string;
+use doorward::{Token, TokenChange};
 
 use crate::common::store::{DAY_MS, LIMITS, NOW_MS, StoreKind, TestStore, detailed, edited};
 
@@ -20,7 +20,7 @@ each_store! {
 const BY: Actor<'_> = Actor::ApiKey("back-office");
 
 fn at(now_ms: u64) -> Call<'static> {
-    Call { now_ms, actor: BY, once: None }
+    Call::new(now_ms, BY)
 }
 
 /// Returns the user's events, oldest first.
@@ -30,8 +30,8 @@ async fn history(on: &TestStore, user: &str, now_ms: u64) -> Vec<Event> {
     events
 }
 
-async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
-    let on = TestStore::open(kind).await;
+/// Makes each kind of change of a token, a millisecond after the one before. Returns the token and its takeovers.
+async fn change_in_every_way(on: &TestStore) -> (Token, NewTakeover, NewTakeover) {
     let token = edited(on.sample("alice", NOW_MS), |c| {
         c.bars = Bars::PENDING;
         c.texts = Texts::new("alice", Some("web"), Some("ldap"), None);
@@ -44,8 +44,8 @@ async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 1)).await.unwrap().unwrap();
     let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
     on.store.change(id, &TokenChange::rotating(rotation), at(NOW_MS + 2)).await.unwrap().unwrap();
-    let first = takeover(&on, id, "bob");
-    let second = takeover(&on, id, "carol");
+    let first = takeover(on, id, "bob");
+    let second = takeover(on, id, "carol");
     on.store.start_takeover(&first, at(NOW_MS + 3)).await.unwrap().unwrap();
     on.store.start_takeover(&second, at(NOW_MS + 4)).await.unwrap().unwrap();
     // Changing the slug is no event, nor is a call that changes nothing.
@@ -54,6 +54,13 @@ async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
     on.store.change(id, &TokenChange::confirming(), at(NOW_MS + 5)).await.unwrap().unwrap();
     on.store.revoke_reused(id, &token.record.secret_hash, NOW_MS + 6).await.unwrap();
     on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), at(NOW_MS + 7)).await.unwrap().unwrap();
+    (token, first, second)
+}
+
+async fn every_change_is_an_event_with_actor_and_time(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let (token, first, second) = change_in_every_way(&on).await;
+    let id = token.record.id;
 
     let facts = |slug: &str| EventFacts {
         ip: Some(token.details.ip),

@@ -1,5 +1,6 @@
 //! Compares everything that both stores return.
 
+use doorward::Token;
 use doorward::internals::foreign::UuidDigest;
 use proptest::prelude::*;
 
@@ -12,23 +13,7 @@ impl World {
     /// Compares every cut-off, listing, token, record, device key, takeover and event.
     pub async fn compare(&self) -> Result<(), TestCaseError> {
         for user in USERS {
-            let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
-            let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
-            prop_assert_eq!(memory, redis, "the listing of {}", user);
-            let memory = self.memory.store.is_locked(user).await.unwrap();
-            prop_assert_eq!(memory, self.redis.store.is_locked(user).await.unwrap(), "the lock of {}", user);
-            let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
-            let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
-            prop_assert_eq!(memory, redis, "the devices of {}", user);
-            let memory = self.memory.store.user_takeovers(user, self.now_ms).await.unwrap();
-            let redis = self.redis.store.user_takeovers(user, self.now_ms).await.unwrap();
-            prop_assert_eq!(memory, redis, "the takeovers of {}", user);
-            prop_assert_eq!(
-                self.events(&self.memory, user).await,
-                self.events(&self.redis, user).await,
-                "what happened to {}",
-                user
-            );
+            self.compare_user(user).await?;
         }
         let [memory, redis] = [&self.memory, &self.redis].map(async |on| {
             let mut cutoffs = on.store.cutoffs().await.unwrap();
@@ -52,19 +37,45 @@ impl World {
             self.compare_objects().await?;
         }
         for (number, token) in self.tokens.iter().enumerate() {
-            let memory = self.memory.token(token, self.now_ms).await;
-            prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
-            let id = token.record.id;
-            // After its latest expiry it may be kept or not: nothing can revive it.
-            let record = async |on: &TestStore| {
-                on.record(id).await.unwrap().filter(|record| self.now_ms < record.ends_at_ms)
-            };
-            let memory = record(&self.memory).await;
-            prop_assert_eq!(memory, record(&self.redis).await, "record {}", number);
-            let memory = self.memory.store.token_takeovers(id, self.now_ms).await.unwrap();
-            let redis = self.redis.store.token_takeovers(id, self.now_ms).await.unwrap();
-            prop_assert_eq!(memory, redis, "takeovers of token {}", number);
+            self.compare_token(number, token).await?;
         }
+        Ok(())
+    }
+
+    async fn compare_user(&self, user: &str) -> Result<(), TestCaseError> {
+        let memory = self.memory.store.user_tokens(user, self.now_ms).await.unwrap();
+        let redis = self.redis.store.user_tokens(user, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, redis, "the listing of {}", user);
+        let memory = self.memory.store.is_locked(user).await.unwrap();
+        prop_assert_eq!(memory, self.redis.store.is_locked(user).await.unwrap(), "the lock of {}", user);
+        let memory = self.memory.store.user_devices(user, self.now_ms).await.unwrap();
+        let redis = self.redis.store.user_devices(user, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, redis, "the devices of {}", user);
+        let memory = self.memory.store.user_takeovers(user, self.now_ms).await.unwrap();
+        let redis = self.redis.store.user_takeovers(user, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, redis, "the takeovers of {}", user);
+        prop_assert_eq!(
+            self.events(&self.memory, user).await,
+            self.events(&self.redis, user).await,
+            "the events of {}",
+            user
+        );
+        Ok(())
+    }
+
+    async fn compare_token(&self, number: usize, token: &Token) -> Result<(), TestCaseError> {
+        let memory = self.memory.token(token, self.now_ms).await;
+        prop_assert_eq!(memory, self.redis.token(token, self.now_ms).await, "token {}", number);
+        let id = token.record.id;
+        // After its latest expiry it may be kept or not: nothing can revive it.
+        let record = async |on: &TestStore| {
+            on.record(id).await.unwrap().filter(|record| self.now_ms < record.ends_at_ms)
+        };
+        let memory = record(&self.memory).await;
+        prop_assert_eq!(memory, record(&self.redis).await, "record {}", number);
+        let memory = self.memory.store.token_takeovers(id, self.now_ms).await.unwrap();
+        let redis = self.redis.store.token_takeovers(id, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, redis, "takeovers of token {}", number);
         Ok(())
     }
 

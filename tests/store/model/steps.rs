@@ -27,6 +27,12 @@ use crate::common::store::{DAY_MS, MINUTE_MS, detailed, edited, touch, with_idle
 
 impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), TestCaseError> {
+        self.make(op).await?;
+        self.compare().await?;
+        self.audit()
+    }
+
+    async fn make(&mut self, op: &Op) -> Result<(), TestCaseError> {
         match op {
             Op::AdvanceMin(minutes) => self.advance(minutes * MINUTE_MS),
             Op::Issue { user, idle_min, lifetime_min, is_authenticated, objects } => {
@@ -45,59 +51,73 @@ impl World {
             Op::TakeOver { token, user, minutes } => {
                 self.take_over(*token, USERS[*user], *minutes).await?;
             }
-            Op::EndTakeover { token } => {
-                let id = self.token(*token).record.id;
-                let memory = self.memory.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
-                let redis = self.redis.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
-                prop_assert_eq!(memory.unwrap(), redis.unwrap());
-            }
+            Op::EndTakeover { token } => self.end_takeover(*token).await?,
             Op::Touch(accesses) => {
                 let touches: Vec<_> = accesses.iter().map(|access| self.touch(access)).collect();
                 for on in [&self.memory, &self.redis] {
                     on.store.touch(&touches, self.now_ms).await.unwrap();
                 }
             }
-            Op::Change { token, change } => {
-                let id = self.token(*token).record.id;
-                let [memory, redis] = self.change(id, change).await;
-                prop_assert_eq!(&memory, &redis);
-                if let Ok(token) = memory {
-                    self.note_end(id, token.record.ends_at_ms);
-                }
-            }
+            Op::Change { token, change } => self.make_change(*token, change).await?,
             Op::EndUser { user, except } => {
                 let except = except.map(|number| self.token(number).record.id);
                 let [memory, redis] = self.end_user(USERS[*user], except).await;
                 prop_assert_eq!(memory, redis);
             }
-            Op::EraseUser { user } => {
-                for on in [&self.memory, &self.redis] {
-                    on.store.erase_user(USERS[*user], self.now_ms).await.unwrap();
-                }
-                Snapshot::of(&self.redis).check_erased(USERS[*user])?;
-            }
-            Op::Lock { user, is_locked } => {
-                let memory = self.memory.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
-                let redis = self.redis.store.set_lock(USERS[*user], *is_locked, self.now_ms).await.unwrap();
-                prop_assert_eq!(memory, redis);
-            }
+            Op::EraseUser { user } => self.erase(USERS[*user]).await?,
+            Op::Lock { user, is_locked } => self.lock(USERS[*user], *is_locked).await?,
             Op::Device(op) => self.apply_to_device(op).await?,
             Op::Cutoff(op) => self.apply_to_cutoff(op).await?,
-            Op::Relate { token, object: n, undo } => {
-                let id = self.token(*token).record.id;
-                let [memory, redis] = self.relate(id, &object(*n), *undo).await;
-                prop_assert_eq!(&memory, &redis);
-                if memory.is_ok() {
-                    self.note_related(id, object(*n), *undo);
-                }
-            }
+            Op::Relate { token, object: n, undo } => self.make_relation(*token, *n, *undo).await?,
             Op::EndObject { object: n } => {
                 let [memory, redis] = self.end_object(&object(*n)).await;
                 prop_assert_eq!(memory, redis);
             }
         }
-        self.compare().await?;
-        self.audit()
+        Ok(())
+    }
+
+    async fn end_takeover(&self, token: usize) -> Result<(), TestCaseError> {
+        let id = self.token(token).record.id;
+        let memory = self.memory.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
+        let redis = self.redis.store.end_takeover(id, RevokeReason::Ended, self.now_ms).await;
+        prop_assert_eq!(memory.unwrap(), redis.unwrap());
+        Ok(())
+    }
+
+    async fn lock(&self, user: &str, is_locked: bool) -> Result<(), TestCaseError> {
+        let memory = self.memory.store.set_lock(user, is_locked, self.now_ms).await.unwrap();
+        let redis = self.redis.store.set_lock(user, is_locked, self.now_ms).await.unwrap();
+        prop_assert_eq!(memory, redis);
+        Ok(())
+    }
+
+    async fn erase(&self, user: &str) -> Result<(), TestCaseError> {
+        for on in [&self.memory, &self.redis] {
+            on.store.erase_user(user, self.now_ms).await.unwrap();
+        }
+        Snapshot::of(&self.redis).check_erased(user)?;
+        Ok(())
+    }
+
+    async fn make_change(&mut self, token: usize, change: &TokenChange) -> Result<(), TestCaseError> {
+        let id = self.token(token).record.id;
+        let [memory, redis] = self.change(id, change).await;
+        prop_assert_eq!(&memory, &redis);
+        if let Ok(token) = memory {
+            self.note_end(id, token.record.ends_at_ms);
+        }
+        Ok(())
+    }
+
+    async fn make_relation(&mut self, token: usize, n: usize, undo: bool) -> Result<(), TestCaseError> {
+        let id = self.token(token).record.id;
+        let [memory, redis] = self.relate(id, &object(n), undo).await;
+        prop_assert_eq!(&memory, &redis);
+        if memory.is_ok() {
+            self.note_related(id, object(n), undo);
+        }
+        Ok(())
     }
 
     pub async fn apply_to_device(&mut self, op: &DeviceOp) -> Result<(), TestCaseError> {
@@ -119,18 +139,7 @@ impl World {
                 let changed = memory.change_device(&user, &uuid, &change, now_ms).await.unwrap();
                 prop_assert_eq!(changed, redis.change_device(&user, &uuid, &change, now_ms).await.unwrap());
             }
-            DeviceOp::Rotate { device: number } => {
-                let at = self.devices.len() - 1 - number % self.devices.len();
-                let DeviceKey { id, user, uuid, .. } = self.devices[at].clone();
-                // A secret of another key, which this one has not had.
-                let hash = self.memory.mint(&user).hash;
-                let rotated = memory.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
-                let redis = redis.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
-                prop_assert_eq!(&rotated, &redis);
-                if rotated.is_ok() {
-                    self.devices[at].secret = LoginSecret::Native(hash);
-                }
-            }
+            DeviceOp::Rotate { device: number } => self.rotate_device(*number).await?,
             DeviceOp::Remove { device: number } => {
                 let DeviceKey { user, uuid, .. } = device(number);
                 let removed = memory.remove_device(&user, &uuid, now_ms).await.unwrap();
@@ -144,22 +153,49 @@ impl World {
                 self.devices.insert(self.devices.len() - 1, new.device);
             }
             DeviceOp::LogIn { device: number, uuid, idle_min, verifies } => {
-                let mut device = device(number);
-                device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
-                let expires_at_ms = now_ms + idle_min * MINUTE_MS;
-                let login = match device.secret {
-                    LoginSecret::Native(_) => login_of(&device, now_ms),
-                    _ => devices::foreign_login(&device, verifies.then_some(devices::HASH), now_ms),
-                };
-                let login = DeviceLogin { expires_at_ms, ..login };
-                let token = self.memory.for_login(&device, now_ms);
-                let done = memory.device_login(&login, &token, now_ms).await.unwrap();
-                prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
-                if let Ok((token, _)) = done {
-                    self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
-                    self.tokens.insert(self.tokens.len() - 1, token);
-                }
+                self.log_in(*number, *uuid, *idle_min, *verifies).await?
             }
+        }
+        Ok(())
+    }
+
+    async fn rotate_device(&mut self, number: usize) -> Result<(), TestCaseError> {
+        let (now_ms, [memory, redis]) = (self.now_ms, [&self.memory.store, &self.redis.store]);
+        let at = self.devices.len() - 1 - number % self.devices.len();
+        let DeviceKey { id, user, uuid, .. } = self.devices[at].clone();
+        // A secret of another key, which this one has not had.
+        let hash = self.memory.mint(&user).hash;
+        let rotated = memory.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+        let redis = redis.rotate_device((&user, &uuid), (id, &hash), now_ms).await.unwrap();
+        prop_assert_eq!(&rotated, &redis);
+        if rotated.is_ok() {
+            self.devices[at].secret = LoginSecret::Native(hash);
+        }
+        Ok(())
+    }
+
+    async fn log_in(
+        &mut self,
+        number: usize,
+        uuid: Option<usize>,
+        idle_min: u64,
+        verifies: bool,
+    ) -> Result<(), TestCaseError> {
+        let (now_ms, [memory, redis]) = (self.now_ms, [&self.memory.store, &self.redis.store]);
+        let mut device = counted_back(&self.devices, number).clone();
+        device.uuid = uuid.map_or(device.uuid, |other| UUIDS[other].to_owned());
+        let expires_at_ms = now_ms + idle_min * MINUTE_MS;
+        let login = match device.secret {
+            LoginSecret::Native(_) => login_of(&device, now_ms),
+            _ => devices::foreign_login(&device, verifies.then_some(devices::HASH), now_ms),
+        };
+        let login = DeviceLogin { expires_at_ms, ..login };
+        let token = self.memory.for_login(&device, now_ms);
+        let done = memory.device_login(&login, &token, now_ms).await.unwrap();
+        prop_assert_eq!(&done, &redis.device_login(&login, &token, now_ms).await.unwrap());
+        if let Ok((token, _)) = done {
+            self.secrets.insert(token.record.id, vec![token.record.secret_hash]);
+            self.tokens.insert(self.tokens.len() - 1, token);
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use doorward::Token;
 use doorward::internals::model::device_key::DeviceKey;
 use doorward::internals::model::token::RelatedObject;
-use doorward::internals::store::redis::verification::damage::Severity;
-use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
+use doorward::internals::store::redis::verification::damage::Weight;
+use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 use doorward::internals::token_string::{SecretHash, TokenId};
 use proptest::prelude::*;
 
@@ -97,9 +97,10 @@ impl World {
             return Ok(());
         }
         let options = VerifyOptions { repairs: false, rate: u64::MAX, shows_users: true };
-        let report = self.redis.redis().verify(options, &Progress::default(), self.now_ms).await.unwrap();
+        let report =
+            self.redis.redis().verify(options, &VerifyProgress::default(), self.now_ms).await.unwrap();
         let damage: Vec<_> =
-            report.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage).collect();
+            report.findings.iter().filter(|(kind, _)| kind.weight() == Weight::Damage).collect();
         prop_assert!(
             damage.is_empty() && report.incomplete.is_empty(),
             "{:?} {:?}",

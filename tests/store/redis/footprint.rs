@@ -15,10 +15,10 @@ const CONCURRENT: usize = 8;
 /// A user agent of 117 characters, as browsers send them.
 const USER_AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) \
     Chrome/126.0.0.0 Safari/537.36";
-const MAX_BYTES: u64 = 600;
+const MAX_BYTES: u64 = 480;
 
 #[tokio::test]
-async fn a_session_takes_at_most_600_bytes() {
+async fn a_session_takes_at_most_480_bytes() {
     // Events are not counted: they have their own limit, `events-per-user`.
     let bytes = bytes_per_session(0).await;
     println!("a session with a user agent of {} bytes takes {bytes} bytes of Redis", USER_AGENT.len());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use doorward::internals::model::cutoff::CutoffName;
-use doorward::internals::model::device_key::DeviceChange;
+use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
@@ -78,6 +78,17 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Runs every operation that changes a device key of alice's.
+    async fn change_device(&mut self, device: &DeviceKey, now_ms: u64) {
+        let store = self.on.store.clone();
+        let inactive = DeviceChange { is_active: Some(false), name: Some(Some("a name".into())) };
+        let hash = secret_hash(device);
+        let of = (device.id, &hash);
+        self.step("device rotation", store.rotate_device(("alice", "phone"), of, now_ms)).await;
+        self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
+        self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
+    }
+
     /// Runs every operation that writes. With `all`, also revokes all of alice's tokens. The last one erases alice, who has
     /// few enough tokens to be erased in one step.
     async fn do_everything(&mut self, all: bool) {
@@ -88,20 +99,13 @@ impl<'a> Scene<'a> {
         let device = sample_device("alice", "phone", 0, NOW_MS);
         let (login, by_device) = (login_of(&device, now_ms), self.on.for_login(&device, now_ms));
         let tablet = sample_device("alice", "tablet", 5, now_ms);
-        let inactive = DeviceChange { is_active: Some(false), name: Some(Some("a name".into())) };
         let rotation = Rotation { hash: self.on.mint("alice").hash, grace_ms: 1000 };
         let rotation = TokenChange { rotate: Some(rotation), ..TokenChange::default() };
-        let times = TokenChange {
-            idle_ms: Some(3 * HOUR_MS),
-            lifetime_ms: Some(60 * DAY_MS),
-            ..TokenChange::default()
-        };
+        let (idle_ms, lifetime_ms) = (Some(3 * HOUR_MS), Some(60 * DAY_MS));
+        let times = TokenChange { idle_ms, lifetime_ms, ..TokenChange::default() };
+        let revoking = TokenChange::revoking(RevokeReason::Ended);
         let slug = Some(Some("slug".into()));
-        let end = TokenChange {
-            auth_slug: slug,
-            allowed_cookie: Some(false),
-            ..TokenChange::revoking(RevokeReason::Ended)
-        };
+        let end = TokenChange { auth_slug: slug, allowed_cookie: Some(false), ..revoking };
         let (new, last) = (self.on.sample("alice", now_ms), self.on.sample("alice", now_ms));
         let touches = [touch(&token, now_ms, Some(now_ms + 2 * HOUR_MS))];
         let (second, third) = (takeover(&token, 2), takeover(&token, 3));
@@ -120,11 +124,7 @@ impl<'a> Scene<'a> {
         self.step("device login", store.device_login(&login, &by_device, now_ms)).await;
         self.step("device", store.make_device(&tablet, now_ms)).await;
         if all {
-            let hash = secret_hash(&device);
-            let of = (device.id, &hash);
-            self.step("device rotation", store.rotate_device(("alice", "phone"), of, now_ms)).await;
-            self.step("device change", store.change_device("alice", "phone", &inactive, now_ms)).await;
-            self.step("device removal", store.remove_device("alice", "phone", now_ms)).await;
+            self.change_device(&device, now_ms).await;
         }
         self.step("reuse", store.revoke_reused(id, &token.record.secret_hash, now_ms)).await;
         self.step("end", store.change(id, &end, now_ms)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use doorward::StoreError;
 use doorward::internals::model::import::{ImportOutcome, NewImport};
 use doorward::internals::model::token::RelatedObject;
-use doorward::internals::store::redis::verification::progress::{Progress, VerifyOptions};
+use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 
 use crate::common::imports::{import, sample_import};
 use crate::common::redis::{RedisServer, url_at};
@@ -85,7 +85,7 @@ async fn verify_finds_nothing_after_imports() {
         on.issue(&format!("user {}", n % 5), NOW_MS).await;
     }
     let options = VerifyOptions { repairs: false, rate: u64::MAX, shows_users: true };
-    let report = on.redis().verify(options, &Progress::default(), NOW_MS).await.unwrap();
+    let report = on.redis().verify(options, &VerifyProgress::default(), NOW_MS).await.unwrap();
     assert!(report.findings.iter().next().is_none() && report.incomplete.is_empty(), "{:?}", report.findings);
     assert!(report.keys > 60, "{}", report.keys);
 }

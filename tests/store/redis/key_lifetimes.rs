@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use doorward::TokenChange;
 use doorward::internals::model::device_key::{DeviceChange, DeviceKey};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;
 use doorward::internals::store::StoreLimits;
 use doorward::internals::token_string::HashTag;
+use doorward::{Token, TokenChange};
 
 use super::keys::{Keys, ttls_min};
 use crate::common::devices::{DEVICE_IDLE_MS, login_of, sample_device};
@@ -179,6 +179,34 @@ async fn revoking_a_long_lived_token_shortens_its_index_to_the_retention() {
     keys.assert(DAY_MS, &[(&token, DAY_MS)]);
 }
 
+/// Makes one kind of write to the index of alice, who has this token.
+async fn write_to_index(on: &TestStore, write: &str, token: &Token, now_ms: u64) {
+    let id = token.record.id;
+    match write {
+        "issue" => {
+            on.issue_idle("alice", HOUR_MS, now_ms).await;
+        }
+        "renew" => on.touch(token, now_ms, Some(now_ms + 3 * HOUR_MS)).await,
+        "end" => {
+            let revoking = TokenChange::revoking(RevokeReason::Ended);
+            on.store.change(id, &revoking, now_ms).await.unwrap().unwrap();
+        }
+        "reuse" => {
+            let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
+            on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap().unwrap();
+            let reused = on.store.revoke_reused(id, &token.record.secret_hash, now_ms).await.unwrap();
+            assert!(reused.is_some());
+        }
+        "end by object" => {
+            let object = &token.details.related_objects[0];
+            assert_eq!(on.store.revoke_object_tokens(object, now_ms).await.unwrap(), [id]);
+        }
+        _ => {
+            on.store.revoke_user_tokens("alice", None, now_ms).await.unwrap();
+        }
+    }
+}
+
 /// A long-lived token keeps the index; the next write prunes the entry of an expired token.
 #[tokio::test]
 async fn a_write_to_an_index_prunes_expired_entries() {
@@ -186,10 +214,9 @@ async fn a_write_to_an_index_prunes_expired_entries() {
     for write in ["issue", "renew", "end", "reuse", "end by object", "end all"] {
         let on = TestStore::open(StoreKind::RedisTcp).await;
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };
-        let related = with_objects(on.sample("alice", NOW_MS), vec![object.clone()]);
+        let related = with_objects(on.sample("alice", NOW_MS), vec![object]);
         let token = with_idle(related, 3 * HOUR_MS);
         on.keep(&token, NOW_MS).await;
-        let id = token.record.id;
         on.issue_idle("alice", HOUR_MS, NOW_MS).await;
         let tokens = || {
             let index = on.ttls().into_keys().find(|key| key.contains("u:{")).unwrap();
@@ -201,40 +228,8 @@ async fn a_write_to_an_index_prunes_expired_entries() {
                 .unwrap()
         };
         assert_eq!(tokens(), 2);
-        let expected = match write {
-            "issue" => {
-                on.issue_idle("alice", HOUR_MS, LATER_MS).await;
-                2
-            }
-            "renew" => {
-                on.touch(&token, LATER_MS, Some(LATER_MS + 3 * HOUR_MS)).await;
-                1
-            }
-            "end" => {
-                on.store
-                    .change(id, &TokenChange::revoking(RevokeReason::Ended), LATER_MS)
-                    .await
-                    .unwrap()
-                    .unwrap();
-                1
-            }
-            "reuse" => {
-                let rotation = Rotation { hash: on.mint("alice").hash, grace_ms: 0 };
-                on.store.change(id, &TokenChange::rotating(rotation), NOW_MS).await.unwrap().unwrap();
-                assert!(
-                    on.store.revoke_reused(id, &token.record.secret_hash, LATER_MS).await.unwrap().is_some()
-                );
-                1
-            }
-            "end by object" => {
-                assert_eq!(on.store.revoke_object_tokens(&object, LATER_MS).await.unwrap(), [id]);
-                1
-            }
-            _ => {
-                on.store.revoke_user_tokens("alice", None, LATER_MS).await.unwrap();
-                1
-            }
-        };
+        let expected = if write == "issue" { 2 } else { 1 };
+        write_to_index(&on, write, &token, LATER_MS).await;
         assert_eq!(tokens(), expected, "{write}");
     }
 }

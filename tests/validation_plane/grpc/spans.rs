@@ -37,10 +37,8 @@ fn a_sampled_check_is_a_span_below_the_call_or_else_below_the_request() {
     for span in spans {
         assert_eq!((&*span.trace, span.kind, span.status), (TRACE, SpanKind::Server, 0));
         assert_eq!(span.name, &CHECK[1..]);
-        let attributes: Vec<_> =
-            span.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(
-            attributes,
+            span.all_attributes(),
             [
                 ("client.address", "203.0.113.9"),
                 ("doorward.result", "valid"),

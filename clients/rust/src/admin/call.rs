@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::endpoint::InvalidSetting;
+use crate::entropy::unique_name;
 use crate::error::{CallError, Problem, Unavailable};
 use crate::fields::Paging;
 use crate::models::Page;
@@ -22,7 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The admin plane: the lifecycle of tokens. Cheap to clone; the clones share the connections.
 ///
 /// Each call fails with [`CallError::Unavailable`] in an outage, and with [`CallError::Refused`] if Doorward refuses it.
-/// A call that may not be repeated is sent once.
+/// After a broken connection or a 503, [`issue`](Self::issue), [`rotate`](Self::rotate) and
+/// [`create_device`](Self::create_device) are sent again, once, and are done once. Other calls that may not be repeated are
+/// sent once.
 #[derive(Clone, Debug)]
 pub struct Admin {
     transport: Transport,
@@ -30,7 +33,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Makes a client of `http://host:port` or `unix:/path` with an API key. It connects when it is first used; the deadline
+    /// Makes a client of `http://host:port`, `https://host:port` (feature `tls`) or `unix:/path` with an API key. It connects when it is first used; the deadline
     /// of each call is 5 s.
     ///
     /// # Errors
@@ -46,6 +49,26 @@ impl Admin {
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.transport.set_timeout(timeout);
         self
+    }
+
+    /// Trusts these certificate authorities only, in PEM, instead of those that the system trusts.
+    ///
+    /// # Errors
+    /// If the address is not `https://`, or the text has no certificate.
+    #[cfg(feature = "tls")]
+    pub fn with_authorities(mut self, pem: &[u8]) -> Result<Self, InvalidSetting> {
+        self.transport.trust(pem)?;
+        Ok(self)
+    }
+
+    /// Sends a call whose answer has a secret, so that Doorward does it once, however often it is sent.
+    pub(super) async fn make_secret<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let body = serde_json::to_vec(body).map_err(|error| Unavailable::new(error.to_string()))?;
+        read(&self.answer(Method::POST, path, Some(body), Repeat::Keyed).await?)
     }
 
     /// Sends a call with a JSON body and reads the answer's JSON.
@@ -104,6 +127,9 @@ impl Admin {
         request = request.header(AUTHORIZATION, self.authorization.clone());
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if repeat == Repeat::Keyed {
+            request = request.header("idempotency-key", unique_name()?);
         }
         let request = request
             .body(body.map_or_else(Bytes::new, Bytes::from))

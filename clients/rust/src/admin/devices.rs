@@ -41,7 +41,13 @@ impl Admin {
         fields: &DeviceFields,
     ) -> Result<Device, CallError> {
         let body = NewDevice { uuid, fields };
-        self.send(Method::POST, &path(&["users", user, "devices"]), &body, Repeat::Unsafe).await
+        let made = self.make_secret(&path(&["users", user, "devices"]), &body).await;
+        // The answer was lost, and the secret with it.
+        if made.as_ref().is_err_and(|error: &CallError| error.replay().is_some()) {
+            let rotated = self.rotate_device(user, uuid).await?;
+            return Ok(Device { created: Some(true), ..rotated });
+        }
+        made
     }
 
     /// Lists a user's device keys.

@@ -41,7 +41,8 @@ impl Admin {
     /// # Errors
     /// In an outage, or if Doorward refuses the call.
     pub async fn issue(&self, user: &str, ip: IpAddr, fields: &TokenFields) -> Result<Token, CallError> {
-        self.send(Method::POST, "/v1/tokens", &NewToken { user, ip, fields }, Repeat::Unsafe).await
+        let made = self.make_secret("/v1/tokens", &NewToken { user, ip, fields }).await;
+        self.with_secret(made, fields.set_cookie).await
     }
 
     /// Returns a token, which may be revoked.
@@ -101,8 +102,26 @@ impl Admin {
     /// # Errors
     /// In an outage, or if Doorward refuses the call.
     pub async fn rotate(&self, token_id: &str, set_cookie: bool) -> Result<Token, CallError> {
+        let made = self.rotate_unless_lost(token_id, set_cookie).await;
+        self.with_secret(made, set_cookie).await
+    }
+
+    /// Returns what a call made. If its answer was lost, and the secret with it, gives the token another secret.
+    async fn with_secret(
+        &self,
+        made: Result<Token, CallError>,
+        set_cookie: bool,
+    ) -> Result<Token, CallError> {
+        let replay = made.as_ref().err().and_then(CallError::replay);
+        match replay.and_then(|problem| problem.token_id.as_deref()) {
+            Some(token_id) => self.rotate_unless_lost(token_id, set_cookie).await,
+            None => made,
+        }
+    }
+
+    async fn rotate_unless_lost(&self, token_id: &str, set_cookie: bool) -> Result<Token, CallError> {
         let body = json!({ "set_cookie": set_cookie });
-        self.send(Method::POST, &path(&["tokens", token_id, "rotate"]), &body, Repeat::Unsafe).await
+        self.make_secret(&path(&["tokens", token_id, "rotate"]), &body).await
     }
 
     /// Confirms the second factor of a token.

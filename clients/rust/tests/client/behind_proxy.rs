@@ -16,7 +16,7 @@ const PROXY_SECRET: &str = "of the proxy";
 
 async fn proxy_headers(mut request: Request, next: Next) -> Response {
     let sent = request.headers().get("x-proxy-secret").map_or(&b""[..], |secret| secret.as_bytes());
-    if !constant_time_eq::constant_time_eq(sent, PROXY_SECRET.as_bytes()) {
+    if sent.is_empty() || !constant_time_eq::constant_time_eq(sent, PROXY_SECRET.as_bytes()) {
         return (StatusCode::FORBIDDEN, "not from the proxy").into_response();
     }
     let identity = Identity::from_headers(request.headers());

@@ -10,7 +10,9 @@ mod in_process;
 mod layer;
 mod outage;
 mod readme;
+mod retries;
 mod support;
+mod tls;
 mod transport;
 mod validator;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use doorward_client::{Admin, CallError, TokenFields, Validator};
+use doorward_client::{Admin, CallError, Validator};
 use tokio::task::JoinSet;
 
-use crate::support::{FakeServer, IP, KEY, PATIENCE, Reply, Server, alice, answer, secret};
+use crate::support::{FakeServer, KEY, PATIENCE, Reply, Server, alice, answer, secret};
 
 fn validator(fake: &FakeServer) -> Validator {
     Validator::new(&fake.url).unwrap().with_timeout(PATIENCE)
@@ -53,10 +53,10 @@ async fn a_change_that_may_have_been_made_is_not_repeated() {
     let fake = FakeServer::start(|number, _| if number == 0 { answer("204 Done", "") } else { Reply::Close });
     let admin = admin(&fake);
     admin.revoke("abc").await.unwrap();
-    let issued = admin.issue("alice", IP, &TokenFields::default()).await;
-    assert!(matches!(issued, Err(CallError::Unavailable(_))), "{issued:?}");
-    let issues = fake.requests().into_iter().filter(|request| request.starts_with("POST /v1/tokens"));
-    assert_eq!(issues.count(), 1);
+    let confirmed = admin.confirm("abc").await;
+    assert!(matches!(confirmed, Err(CallError::Unavailable(_))), "{confirmed:?}");
+    let sent = fake.requests().into_iter().filter(|request| request.starts_with("POST /v1/tokens"));
+    assert_eq!(sent.count(), 1);
     // A revocation may be repeated.
     admin.revoke("abc").await.unwrap();
     admin.revoke("abc").await.unwrap();

@@ -11,14 +11,14 @@ use crate::model::import::{MAX_IMPORT_BYTES, MAX_IMPORTS};
 
 /// The longest line. A record has a few hundred bytes.
 const MAX_LINE_BYTES: usize = 64 * 1024;
-/// What some programs write before UTF-8.
+/// The mark that some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// A batch with as many bytes of lines gets no further line, so that its body is never too large.
 const FULL_BATCH_BYTES: usize = MAX_IMPORT_BYTES - 16 * MAX_LINE_BYTES;
 
 /// The lines of one call.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct LineBatch {
     /// The records.
     pub(super) records: Vec<Value>,
     /// The line of each record.
@@ -50,8 +50,8 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// If the export cannot be read.
-    pub(super) fn batch(&mut self) -> io::Result<Option<Batch>> {
-        let (mut batch, mut bytes) = (Batch::default(), 0);
+    pub(super) fn batch(&mut self) -> io::Result<Option<LineBatch>> {
+        let (mut batch, mut bytes) = (LineBatch::default(), 0);
         let mut text = Vec::new();
         // Lines that are skipped count, so that a batch ends though nothing in it is right.
         while batch.records.len() + batch.skipped.len() < MAX_IMPORTS && bytes < FULL_BATCH_BYTES {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::foreign::Scheme;
 
-    fn batches(export: &str, from_line: u64) -> Vec<Batch> {
+    fn batches(export: &str, from_line: u64) -> Vec<LineBatch> {
         let mut lines = Lines::new(export.as_bytes(), Arc::new(Format::Tokens(Scheme::Drf, None)), from_line);
         std::iter::from_fn(|| lines.batch().unwrap()).collect()
     }

@@ -6,12 +6,12 @@ use std::os::fd::AsFd as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::lines::Batch;
+use super::lines::LineBatch;
 use super::summary::Summary;
 use crate::cli::output::note;
 
 const BAR: &str = "{elapsed_precise} [{wide_bar}] {percent} %, line {msg}";
-/// Of an export without a known size.
+/// The progress of an export without a known size.
 const COUNTER: &str = "{elapsed_precise} line {msg}";
 
 /// A bar that goes when it is dropped, so that the summary begins on a free line.
@@ -32,7 +32,7 @@ impl ProgressOfLines {
     }
 
     /// Shows that a batch is done.
-    pub(super) fn advance(&self, batch: &Batch, summary: &Summary) {
+    pub(super) fn advance(&self, batch: &LineBatch, summary: &Summary) {
         self.0.set_position(batch.bytes_read);
         self.0.set_message(format!("{}: {}", batch.last_line, summary.counts()));
     }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::args::{Format, ImportSessions};
-use super::lines::{Batch, Lines};
+use super::lines::{LineBatch, Lines};
 use super::progress::ProgressOfLines;
 use super::summary::{Summary, show};
 use crate::cli::admin::{AdminClient, Failure};
@@ -32,7 +32,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A batch, or why no further batch can be read.
-type Read = io::Result<Batch>;
+type Read = io::Result<LineBatch>;
 
 /// Imports the export on standard input. Prints what became of its lines, also after a failure or a signal.
 pub(crate) async fn run(
@@ -137,7 +137,7 @@ async fn end_of_work(mut stopped: watch::Receiver<bool>) {
 /// Sends a batch. Repeating a call is safe, so it is repeated while its failure may pass, until a signal comes.
 async fn send(
     client: &AdminClient,
-    batch: &Batch,
+    batch: &LineBatch,
     (format, is_dry): (&Format, bool),
     (progress, stopped): (&ProgressOfLines, &watch::Receiver<bool>),
 ) -> Result<Value, Failure> {

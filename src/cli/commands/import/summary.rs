@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::lines::Batch;
+use super::lines::LineBatch;
 use crate::printable::printable;
 
 /// The most reasons that are counted separately. The names of unknown fields, which come from the export, are in them.
@@ -35,7 +35,7 @@ impl Summary {
     ///
     /// # Errors
     /// If there is not one result for each record.
-    pub(super) fn add(&mut self, batch: &Batch, results: &Value) -> Result<(), String> {
+    pub(super) fn add(&mut self, batch: &LineBatch, results: &Value) -> Result<(), String> {
         let results = results.as_array().map_or(&[][..], Vec::as_slice);
         if results.len() != batch.records.len() {
             return Err("the node answered with another number of results".into());
@@ -136,16 +136,20 @@ mod tests {
             json!({"status": "rejected", "id": null, "errors": errors})
         };
         for line in 1..=12 {
-            let batch =
-                Batch { records: vec![json!({})], lines: vec![line], last_line: line, ..Batch::default() };
+            let batch = LineBatch {
+                records: vec![json!({})],
+                lines: vec![line],
+                last_line: line,
+                ..LineBatch::default()
+            };
             summary.add(&batch, &json!([rejected("user")])).unwrap();
         }
-        let batch = Batch {
+        let batch = LineBatch {
             records: vec![json!({}); 3],
             lines: vec![20, 21, 23],
             skipped: vec![(22, "is not a JSON object".into())],
             last_line: 23,
-            ..Batch::default()
+            ..LineBatch::default()
         };
         let results = json!([{"status": "imported"}, {"status": "exists"}, rejected("scopes/0")]);
         summary.add(&batch, &results).unwrap();

@@ -6,6 +6,7 @@ pub mod events;
 pub mod import_records;
 pub mod import_results;
 pub mod imports;
+pub mod key;
 pub mod metrics;
 pub mod openapi;
 pub mod related;

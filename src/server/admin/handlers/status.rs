@@ -4,13 +4,13 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::admin::api_keys::KnownKey;
 use crate::server::admin::call::{AdminCall, Answer};
+use crate::server::json::api_key::api_key;
 use crate::server::json::timestamp::timestamp;
 use crate::server::reload::status::LastReload;
 use crate::server::transport::response;
+use crate::store::Store;
 use crate::store::report::{DeniedTo, Fault, MasterReport};
-use crate::values::{ApiKey, Scope};
 
 /// Shows the status: 200, also while the node is not ready.
 pub async fn show(call: AdminCall<'_>) -> Answer {
@@ -22,10 +22,24 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
         "store": call.service().store().name(),
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
         "masters": report.masters.iter().map(master).collect::<Vec<_>>(),
+        "replay": replay(call.service().store()),
         "last_reload": last_reload(&call.admin.reload.last()),
-        "api_keys": call.admin.api_keys.present().iter().map(|known| api_key(known)).collect::<Vec<_>>(),
+        "api_keys": call.admin.api_keys.present().iter().map(|known| api_key(&known.key, known.last_used_ms())).collect::<Vec<_>>(),
     });
     Ok(response::json(StatusCode::OK, &status))
+}
+
+/// What this node remembers of acknowledged changes; null on the embedded store.
+fn replay(store: &Store) -> Value {
+    let Some((size, merged)) = store.replay_stats() else { return Value::Null };
+    json!({
+        "revocations": size.revocations,
+        "endings": size.endings,
+        "changes": size.changes,
+        "change_bytes": size.change_bytes,
+        "forgotten": size.forgotten,
+        "merges": merged.merges,
+    })
 }
 
 fn last_reload(last: &LastReload) -> Value {
@@ -34,18 +48,6 @@ fn last_reload(last: &LastReload) -> Value {
         "successful": last.is_successful(),
         "mistakes": last.mistakes,
         "needs_restart": last.needs_restart,
-    })
-}
-
-/// An API key without its hash. Its last use is what this node knows.
-fn api_key(known: &KnownKey) -> Value {
-    let ApiKey { name, scopes, expires_at_ms, .. } = &known.key;
-    let scopes = Scope::ALL.into_iter().filter(|scope| scopes.contains(*scope)).map(Scope::name);
-    json!({
-        "name": name,
-        "scopes": scopes.collect::<Vec<_>>(),
-        "expires_at": expires_at_ms.map(timestamp),
-        "last_used_at": known.last_used_ms().map(timestamp),
     })
 }
 

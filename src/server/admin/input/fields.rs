@@ -125,7 +125,7 @@ impl Fields {
                 objects.push(Err(vec![FieldError::new(&path, "must be an object")]));
                 continue;
             };
-            // Of names that are repeated in this object.
+            // The names that are repeated in this object.
             let below = FieldError::new(&format!("{path}/"), "").pointer;
             let errors = self.errors.extract_if(.., |error| error.pointer.starts_with(&below)).collect();
             let mut fields = Self { path, values, errors };
@@ -234,7 +234,6 @@ fn is_out_of_range(error: &serde_json::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::HeaderMap;
 
     use super::*;
     use crate::entropy::Entropy;
@@ -243,7 +242,7 @@ mod tests {
     use crate::server::admin::input::field_types::{boolean, integer, text};
 
     fn pointers(problem: Problem) -> Vec<String> {
-        let request_id = RequestId::of(&HeaderMap::new(), &Entropy::seeded(1));
+        let request_id = RequestId::made(&Entropy::seeded(1));
         let body = problem.response(&request_id).into_body();
         let bytes = collect(body);
         let json: Value = serde_json::from_slice(&bytes).unwrap();

@@ -20,7 +20,7 @@ const MAX_REPEATED: usize = 100;
 pub struct ParsedJson {
     /// The value. A repeated name has its last value.
     pub value: Value,
-    /// At most `MAX_REPEATED`.
+    /// The repeated names, at most `MAX_REPEATED`.
     pub repeated: Vec<String>,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_those_of_serde_json() {
+    fn values_equal_serde_jsons() {
         for body in [
             r#"{"a": [1, -1, 1.5, 3e2, true, null, "é\n"], "user_agent": null}"#,
             "3",

@@ -49,7 +49,7 @@ impl Problem {
 
     /// 404 for a path.
     pub fn no_such_path(path: &str) -> Self {
-        Self::new(ProblemKind::NotFound, not_found_on_admin(path))
+        Self::new(ProblemKind::NoSuchPath, not_found_on_admin(path))
     }
 
     /// 405 with the methods that the path takes.

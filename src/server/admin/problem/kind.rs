@@ -58,8 +58,10 @@ kinds! {
     LoginRefused: UNAUTHORIZED, "login-refused", "Device login refused";
     /// The API key lacks the scope.
     InsufficientScope: FORBIDDEN, "insufficient-scope", "Insufficient scope";
-    /// The path or the record does not exist.
+    /// The record does not exist.
     NotFound: NOT_FOUND, "not-found", "Not found";
+    /// The admin plane has no such path.
+    NoSuchPath: NOT_FOUND, "no-such-path", "No such path";
     /// The path does not take the method.
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
     /// The body did not arrive in time.
@@ -106,6 +108,8 @@ kinds! {
     CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
     /// Too many logins are being verified by slow hashes.
     Busy: SERVICE_UNAVAILABLE, "busy", "Busy";
+    /// The change is done, but not as durable as `durable-writes` demands.
+    NotDurable: SERVICE_UNAVAILABLE, "not-durable", "Not durable";
     /// The store is unavailable.
     StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
     /// The store has a fault that makes it unusable.

@@ -14,24 +14,22 @@ use std::task::{Poll, ready};
 
 use tokio::io::AsyncReadExt as _;
 
+use super::buffers;
 use super::request::{Next, parse_next};
 use super::response;
 use crate::request::client::DirectClient;
 use crate::request::origin::RequestOrigin;
 use crate::request_check::decision::Decision;
-use crate::server::auth::decision::{Progress, Undecided};
+use crate::server::auth::decision::{AuthProgress, UndecidedAuth};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::date::DateText;
-use crate::server::transport::fast_path::{ByteStream, FastPath, FastPathEnd};
+use crate::server::transport::fast_path::{ClientStream, FastPath, FastPathEnd};
 use crate::server::transport::stream::{AnswerStream, MAX_HELD_BYTES};
 
-/// The bytes read at once at first; doubled whenever a read fills the buffer.
-const READ_BYTES: usize = 2 * 1024;
-/// The most bytes read at once. With the answers that wait to be sent, a connection holds at most twice as many.
+/// The most bytes read at once: the buffer is doubled whenever a read fills it. With the answers that wait to be sent, a
+/// connection holds at most twice as many.
 const MAX_READ_BYTES: usize = 32 * 1024;
-/// A larger buffer is freed when it is empty and the client is idle.
-const KEPT_BYTES: usize = 8 * 1024;
 
 /// How HTTP/2 begins (RFC 9113, section 3.4), as far as the HTTP/1 parser needs to recognise it.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2";
@@ -45,7 +43,7 @@ pub struct AuthFastPath<'a> {
 }
 
 impl FastPath for AuthFastPath<'_> {
-    async fn serve<T: ByteStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
+    async fn serve<T: ClientStream>(self, stream: T, open: &OpenConnection) -> FastPathEnd<T> {
         let mut connection = FastPathConnection::new(stream, open, self.plane, self.client);
         // A spawned task keeps its waker for life.
         open.wake_with(&poll_fn(|context| Poll::Ready(context.waker().clone())).await);
@@ -102,13 +100,16 @@ impl Answers {
             _ => plane.validator.service().clock().now_ms(),
         };
         self.is_last = open.is_draining();
+        if self.bytes.capacity() == 0 {
+            self.bytes = buffers::take();
+        }
         response::write(decision, now_ms, &mut self.date, self.is_last, &mut self.bytes);
     }
 }
 
-/// What a connection has to do next.
+/// The next action of a connection.
 enum Action {
-    ReadStore(Undecided),
+    ReadStore(UndecidedAuth),
     Send,
     Receive,
     Close,
@@ -117,14 +118,14 @@ enum Action {
 }
 
 /// The asynchronous methods return false if the connection has to end.
-impl<'a, T: ByteStream> FastPathConnection<'a, T> {
+impl<'a, T: ClientStream> FastPathConnection<'a, T> {
     fn new(stream: T, open: &'a OpenConnection, plane: &'a ValidationPlane, client: DirectClient) -> Self {
         Self {
             stream,
             open,
             plane,
             client,
-            input: Vec::with_capacity(READ_BYTES),
+            input: Vec::new(),
             answered: 0,
             is_fresh: true,
             answers: Answers { bytes: Vec::new(), is_last: false, date: DateText::new() },
@@ -158,7 +159,7 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
                     self.answered += length;
                     self.is_fresh = false;
                     self.open.mark_used();
-                    if let Progress::MustRead(undecided) = progress {
+                    if let AuthProgress::MustRead(undecided) = progress {
                         return Action::ReadStore(undecided);
                     }
                 }
@@ -171,7 +172,7 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
         }
     }
 
-    async fn read_store(&mut self, undecided: Undecided) -> io::Result<bool> {
+    async fn read_store(&mut self, undecided: UndecidedAuth) -> io::Result<bool> {
         let busy = self.open.begin_request();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
@@ -201,17 +202,20 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
     }
 
     async fn receive(&mut self) -> io::Result<bool> {
-        let is_full = self.input.len() == self.input.capacity();
+        let is_full = !self.input.is_empty() && self.input.len() == self.input.capacity();
         self.input.drain(..self.answered);
         self.answered = 0;
         // A common request is shorter than `MAX_READ_BYTES`, so there is room for the rest of it.
         if is_full && self.input.capacity() < MAX_READ_BYTES {
-            let twice = self.input.capacity().saturating_mul(2).clamp(READ_BYTES, MAX_READ_BYTES);
+            let twice = self.input.capacity().saturating_mul(2).min(MAX_READ_BYTES);
             self.input.reserve_exact(twice - self.input.len());
         }
         let received = poll_fn(|context| {
             if self.open.must_end() {
                 return Poll::Ready(Ok(0));
+            }
+            if self.input.capacity() == 0 {
+                self.input = buffers::take();
             }
             // The future has no state between polls, so a new one each time loses nothing.
             let received = pin!(self.stream.read_buf(&mut self.input)).poll(context);
@@ -220,22 +224,13 @@ impl<'a, T: ByteStream> FastPathConnection<'a, T> {
                 if self.open.is_closing() {
                     return Poll::Ready(Ok(0));
                 }
-                self.release_buffers();
+                buffers::give_back(&mut self.input);
+                buffers::give_back(&mut self.answers.bytes);
             }
             received
         });
         let received = received.await?;
         Ok(received > 0)
-    }
-
-    /// Frees the memory that a burst of requests took.
-    fn release_buffers(&mut self) {
-        if self.input.capacity() > KEPT_BYTES {
-            self.input = Vec::with_capacity(READ_BYTES);
-        }
-        if self.answers.bytes.capacity() > KEPT_BYTES {
-            self.answers.bytes = Vec::new();
-        }
     }
 
     fn into_stream(mut self) -> AnswerStream<T> {

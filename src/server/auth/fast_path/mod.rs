@@ -1,5 +1,6 @@
 //! The fast path: common auth subrequests, answered without hyper.
 
+mod buffers;
 pub mod connection;
 pub mod headers;
 pub mod request;

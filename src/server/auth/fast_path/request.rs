@@ -21,7 +21,7 @@ pub struct CommonRequest<'a> {
     pub headers: &'a [Header<'a>],
 }
 
-/// What the unread bytes of a connection start with.
+/// The start of a connection's unread bytes.
 pub enum Next<T> {
     /// A common request, what was made of it, and its length.
     Common(T, usize),
@@ -66,7 +66,7 @@ fn have_common_framing(lines: &[Header<'_>]) -> bool {
     let mut hosts = 0;
     for Header { name, value } in lines {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        // By length first: that tells nearly all names apart.
+        // By length first: nearly all names differ in it.
         match name.len() {
             4 if is("host") => hosts += 1,
             6 if is("expect") => return false,

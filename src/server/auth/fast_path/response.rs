@@ -11,7 +11,7 @@ const USUAL_BYTES: usize = 512;
 const LENGTH_AND_DATE: &[u8] = b"content-length: 0\r\ndate: ";
 const LAST_LENGTH_AND_DATE: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
 
-/// Appends an answer that is dated `now_ms`. With `is_last`, it tells the client that the connection ends.
+/// Appends an answer that is dated `now_ms`. With `is_last`, it says that the connection ends.
 pub(crate) fn write(
     decision: &Decision<'_>,
     now_ms: u64,

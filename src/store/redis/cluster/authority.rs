@@ -12,7 +12,7 @@ use crate::store::redis::errors::{describe, error_code};
 /// Slots tried for a proof: a slot that is moving answers for no key.
 const PROBES: usize = 3;
 
-/// What a refused write says about the server.
+/// The state of a server that refused a write.
 pub(crate) enum ProbeRefusal {
     /// The server is the master, but its disk fails and it refuses all writes.
     Harmless,

@@ -44,7 +44,7 @@ struct ResolverState {
     names: Mutex<HashMap<String, KnownName>>,
 }
 
-/// What is known of a name.
+/// The last answers for a name.
 struct KnownName {
     /// The addresses of the last look-up that found any.
     addresses: Vec<IpAddr>,
@@ -171,7 +171,7 @@ impl ResolverState {
     }
 }
 
-/// For the connections of the redis crate.
+/// The resolver for the connections of the redis crate.
 impl AsyncDNSResolver for Resolver {
     fn resolve<'a, 'b: 'a>(
         &'a self,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::address::ServerAddress;
+use super::master_data::MasterData;
 use crate::store::cache::ServerIndex;
 
 /// The most masters of a cluster: each takes one connection per validation thread, and one for tracking.
@@ -28,14 +29,21 @@ pub(crate) struct Master {
     pub(crate) address: ServerAddress,
     probes: Vec<Probe>,
     current_probe: AtomicUsize,
+    /// Which data it serves, and whether this node has accepted it.
+    pub(crate) data: Arc<MasterData>,
     /// How often the tracking connection found the master again after an outage.
     returns: watch::Sender<u64>,
 }
 
 impl Master {
-    pub(crate) fn new(number: MasterNumber, address: ServerAddress, probes: Vec<Probe>) -> Self {
+    pub(crate) fn new(
+        number: MasterNumber,
+        address: ServerAddress,
+        probes: Vec<Probe>,
+        data: Arc<MasterData>,
+    ) -> Self {
         let (current_probe, returns) = (AtomicUsize::new(0), watch::Sender::new(0));
-        Self { number, address, probes, current_probe, returns }
+        Self { number, address, probes, current_probe, data, returns }
     }
 
     /// Returns its number in the near cache.

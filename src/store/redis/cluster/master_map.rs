@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::address::ServerAddress;
 use super::master::{MAX_MASTERS, Master, MasterNumbers, Probe};
+use super::master_data::MasterData;
 use super::slot_ranges::SlotRange;
+use super::slot_set::SlotSet;
 use super::slots::{SLOTS, hash_tag_in_slot, slot_of_key, slot_of_tag};
 use crate::store::redis::schema::keys::Keys;
 use crate::token_string::HashTag;
@@ -18,7 +20,7 @@ const NO_OWNER: u16 = u16::MAX;
 /// The masters, and which slots each of them owns.
 pub(crate) struct MasterMap {
     pub(crate) masters: Vec<Arc<Master>>,
-    /// For each slot the position in `masters`. `None`: the first master owns all slots.
+    /// The position in `masters`, for each slot. `None`: the first master owns all slots.
     owners: Option<Box<[u16]>>,
 }
 
@@ -54,6 +56,17 @@ impl MasterMap {
         }
     }
 
+    /// Returns the slots of a master: all of them, if it owns everything.
+    pub(crate) fn slots_of(&self, master: &Arc<Master>) -> SlotSet {
+        let slots = 0..SLOTS as u16;
+        slots.filter(|slot| self.owner(*slot).is_some_and(|owner| Arc::ptr_eq(owner, master))).collect()
+    }
+
+    /// Returns the master at this address, if it is one.
+    pub(crate) fn at(&self, address: &ServerAddress) -> Option<&Arc<Master>> {
+        self.masters.iter().find(|master| master.address == *address)
+    }
+
     /// Returns whether this object is still one of the masters.
     pub(crate) fn contains(&self, master: &Arc<Master>) -> bool {
         self.masters.iter().any(|other| Arc::ptr_eq(other, master))
@@ -83,7 +96,7 @@ impl MasterRegistry {
         let same = known.masters.first().filter(|known| known.address == address).cloned();
         MasterMap::of_one(Some(same.unwrap_or_else(|| {
             let key = self.keys.probe();
-            self.master(address, vec![Probe { slot: slot_of_key(key.as_bytes()), key }])
+            self.master(known, address, vec![Probe { slot: slot_of_key(key.as_bytes()), key }])
         })))
     }
 
@@ -110,7 +123,7 @@ impl MasterRegistry {
             }
             let is_same = |known: &&Arc<Master>| known.address == address && known.has_probes_in(&slots);
             let same = known.masters.iter().find(is_same).cloned();
-            masters.push(same.unwrap_or_else(|| self.master(address, self.probes_in(&slots))));
+            masters.push(same.unwrap_or_else(|| self.master(known, address, self.probes_in(&slots))));
         }
         Ok(MasterMap { masters, owners: Some(owners) })
     }
@@ -128,11 +141,15 @@ impl MasterRegistry {
 
     /// Returns a server that is not, or not yet, one of the masters. Nothing that it answers is cached.
     pub(crate) fn untracked(&self, address: ServerAddress) -> Arc<Master> {
-        Arc::new(Master::new(self.numbers.untracked(), address, Vec::new()))
+        Arc::new(Master::new(self.numbers.untracked(), address, Vec::new(), MasterData::new(false)))
     }
 
-    fn master(&self, address: ServerAddress, probes: Vec<Probe>) -> Arc<Master> {
-        Arc::new(Master::new(self.numbers.take(), address, probes))
+    fn master(&self, known: &MasterMap, address: ServerAddress, probes: Vec<Probe>) -> Arc<Master> {
+        let data = match known.at(&address) {
+            Some(former) => former.data.clone(),
+            None => MasterData::new(known.masters.is_empty()),
+        };
+        Arc::new(Master::new(self.numbers.take(), address, probes, data))
     }
 }
 

@@ -25,7 +25,7 @@
 //!
 //! While one master is silent, that client delays the calls to all others: it refreshes the slots, and connects, under a
 //! lock that every call takes. It also cannot prove a master's authority before a look-up. So this folder has its own
-//! slots, topology and redirects, over the crate's single connections (`docs/decisions-libraries.md`).
+//! slots, topology and redirects, over the crate's single connections (`docs/decisions.md`).
 //!
 //! Arrows between the files: `connector` and `slots` know nothing of the rest; `topology` uses the discovery of each kind
 //! of deployment; `pool` and `routed_connection` use `topology`.
@@ -39,15 +39,18 @@ pub mod discovery;
 pub mod dns;
 pub mod gate;
 pub mod master;
+pub mod master_data;
 pub mod master_map;
 pub mod members;
 pub mod pool;
+pub mod pool_server;
 pub mod redirect;
 pub mod routed_connection;
 pub mod sentinel_votes;
 pub mod sentinels;
 pub mod shared_connection;
 pub mod slot_ranges;
+pub mod slot_set;
 pub mod slots;
 pub mod socket;
 #[cfg(feature = "tls")]

@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use super::byte_stream::ByteStream;
 use crate::values::HostPort;
 
-/// Trusted authorities, of which there are none.
+/// Trusted authorities: this build cannot have any.
 #[derive(Clone)]
 pub enum TrustStore {}
 
-/// A version of trusted authorities, of which there are none.
+/// A version of trusted authorities: this build cannot have any.
 pub(crate) enum Authorities {}
 
 impl TrustStore {

@@ -6,19 +6,25 @@
 //! **When one connection of a pool fails, the whole pool is replaced.** A firewall that forgets its flows, a failover or
 //! a restart breaks all idle connections at once, and each silent one costs an operation a whole timeout.
 //!
+//! **A connection is lent only while the data at its other end is accepted** (`master_data`). Otherwise the pool is
+//! replaced.
+//!
 //! **Each pool keeps a connection for urgent operations.** However many other operations are slow, a revocation waits
 //! only for other revocations. See `Priority`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
+use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolError, Runtime, Timeouts};
+use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::ServerAddress;
 use super::master::MAX_SERVERS;
+use super::master_data::DataIdentity;
+use super::pool_server::PoolServer;
 use super::shared_connection::SharedConnection;
 use super::tls::Authorities;
 use super::topology::Topology;
@@ -42,7 +48,7 @@ pub(crate) enum Priority {
 pub(crate) enum Sharing {
     /// Shared with other scripts.
     Shared,
-    /// Of its own, from the pool.
+    /// A connection of its own, from the pool.
     Own,
 }
 
@@ -68,6 +74,7 @@ pub(crate) struct MasterPool {
     pub(crate) number: u64,
     /// The authorities that its connections trust.
     trusted: Option<Arc<Authorities>>,
+    server: Arc<PoolServer>,
     /// The connections for scripts, one for each [`Priority`].
     urgent_scripts: Arc<SharedConnection>,
     normal_scripts: Arc<SharedConnection>,
@@ -121,6 +128,16 @@ impl LoanedConnection {
 }
 
 impl MasterPool {
+    /// Returns the data at the other end of its connections; `None` before there was one.
+    pub(crate) fn data(&self) -> Option<Arc<DataIdentity>> {
+        self.server.data()
+    }
+
+    /// Returns whether its connections must not be used any more.
+    pub(crate) fn has_other_data(&self) -> bool {
+        self.server.has_other_data()
+    }
+
     /// Waits for the permission to take a connection. Returns `None` if the pool has been replaced.
     pub(crate) async fn permit(&self, priority: Priority) -> Option<PoolPermit> {
         let normal = match priority {
@@ -135,7 +152,9 @@ impl MasterPool {
         match self.pool.get().await {
             Ok(connection) => Ok(Some(LoanedConnection::Own(OwnConnection { connection, _permit: permit }))),
             Err(PoolError::Closed) => Ok(None),
-            Err(PoolError::Backend(error)) => Err(error),
+            Err(PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error))) => {
+                Err(error)
+            }
             Err(PoolError::Timeout(_)) => Err((ErrorKind::Io, "no connection in time").into()),
             Err(_) => Err((ErrorKind::Io, "no connection").into()),
         }
@@ -148,13 +167,12 @@ impl MasterPool {
         &self,
         priority: Priority,
         pools: &ConnectionPools,
-        address: &ServerAddress,
     ) -> RedisResult<Option<LoanedConnection>> {
         let shared = match priority {
             Priority::Urgent => &self.urgent_scripts,
             Priority::Normal => &self.normal_scripts,
         };
-        let connection = shared.working(&pools.topology.connector, address, &pools.clock).await?;
+        let connection = shared.working(&pools.topology.connector, &self.server, &pools.clock).await?;
         Ok(connection.map(|connection| LoanedConnection::Shared(connection, shared.clone())))
     }
 }
@@ -187,17 +205,26 @@ impl ConnectionPools {
         }
         let manager = Manager::new_with_config(connector.info(address)?, connector.config())?;
         let timeout = Some(connector.timeout);
+        let server = Arc::new(PoolServer::new(self.topology.clone(), address));
         let pool = Pool::builder(manager)
             .max_size(self.per_master + KEPT_FOR_URGENT)
             .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
             .runtime(Runtime::Tokio1)
+            .post_create(accepting(server.clone()))
             .build()
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
         pools.created += 1;
         let normal = Arc::new(Semaphore::new(self.per_master));
         let (urgent_scripts, normal_scripts) = Default::default();
-        let pool =
-            MasterPool { number: pools.created, trusted, urgent_scripts, normal_scripts, pool, normal };
+        let pool = MasterPool {
+            number: pools.created,
+            trusted,
+            server,
+            urgent_scripts,
+            normal_scripts,
+            pool,
+            normal,
+        };
         pools.by_master.insert(address.clone(), pool.clone());
         Ok(pool)
     }
@@ -214,4 +241,13 @@ impl ConnectionPools {
             self.topology.counters.count_reconnect(ConnectionUse::Operation);
         }
     }
+}
+
+/// Returns the hook that lets a new connection wait until the data at its other end is accepted.
+fn accepting(server: Arc<PoolServer>) -> Hook {
+    Hook::async_fn(move |connection: &mut MultiplexedConnection, _| {
+        let server = server.clone();
+        let accept = async move { server.accept(connection).await.map_err(HookError::Backend) };
+        accept.boxed()
+    })
 }

@@ -1,7 +1,7 @@
 //! The votes of Sentinels: which master a majority names.
 //!
 //! **A master is followed only if a majority of all listed Sentinels names it**, and its configuration epoch is not older
-//! than that of the known master. A single Sentinel that returns with an old configuration, or lies, changes nothing,
+//! than the known master's. A single Sentinel that returns with an old configuration, or lies, changes nothing,
 //! however many of the others are silent. Without a majority the known master is kept. A node that knows none waits.
 
 use std::collections::HashMap;

@@ -12,8 +12,8 @@ use redis::{RedisError, RedisResult, cmd};
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 
-use super::address::ServerAddress;
 use super::connector::Connector;
+use super::pool_server::PoolServer;
 use super::socket::{SmallWrites, Socket, SocketWatch};
 use crate::clock::Clock;
 
@@ -37,13 +37,16 @@ struct OpenedConnection {
 }
 
 impl OpenedConnection {
-    /// Connects and logs in. The caller limits the time of this and of each call.
-    async fn open(connector: &Connector, address: &ServerAddress) -> RedisResult<Self> {
+    /// Connects, logs in, and waits until the data of the server is accepted. The caller limits the time of this and of each call.
+    async fn open(connector: &Connector, server: &PoolServer) -> RedisResult<Self> {
+        let address = server.address();
         let Socket { stream, watch } = Socket::connect(connector, address, SmallWrites::Collected).await?;
         let config = connector.config().set_response_timeout(None);
         let (commands, driver) =
             MultiplexedConnection::new_with_config(connector.login(), stream, config).await?;
-        Ok(Self { commands, driver: tokio::spawn(driver).abort_handle(), socket: watch })
+        let mut opened = Self { commands, driver: tokio::spawn(driver).abort_handle(), socket: watch };
+        server.accept(&mut opened.commands).await?;
+        Ok(opened)
     }
 
     fn is_closed(&self) -> bool {
@@ -66,11 +69,11 @@ impl SharedConnection {
     pub(crate) async fn working(
         &self,
         connector: &Connector,
-        address: &ServerAddress,
+        server: &PoolServer,
         clock: &Clock,
     ) -> RedisResult<Option<MultiplexedConnection>> {
         let open = async || {
-            let opened = OpenedConnection::open(connector, address).await?;
+            let opened = OpenedConnection::open(connector, server).await?;
             self.heard(clock);
             Ok::<_, RedisError>(opened)
         };

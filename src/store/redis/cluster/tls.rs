@@ -29,7 +29,7 @@ pub struct TrustStore {
 
 /// One version of the trusted authorities.
 pub(crate) struct Authorities {
-    /// For connections with our own implementation of RESP.
+    /// TLS for connections with our own implementation of RESP.
     connector: TlsConnector,
     /// For the redis crate, which builds its own connector from it.
     pem: Option<Vec<u8>>,
@@ -105,7 +105,7 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 impl Authorities {
     fn new(pem: Option<Vec<u8>>) -> Result<Self, String> {
         let provider = ring::default_provider();
-        // The redis crate uses the process's default provider. rustls panics if there is none and several are compiled
+        // The redis crate uses the process's default provider. rustls panics without one if several are compiled
         // in. If the application has installed a provider, it stays.
         if CryptoProvider::get_default().is_none() {
             let _ = provider.clone().install_default();

@@ -18,10 +18,12 @@ use super::connector::Connector;
 use super::discovery::ClusterDiscovery;
 use super::gate::Gate;
 use super::master::Master;
+use super::master_data::DataIdentity;
 use super::master_map::{MasterMap, MasterRegistry};
 use super::sentinels::Sentinels;
 use crate::store::redis::counters::RedisCounters;
 use crate::store::redis::schema::keys::Keys;
+use crate::token_string::HashTag;
 use crate::values::{HostPort, RedisDeployment, RedisUrl};
 
 /// The pause between two refreshes while nothing seems to have changed.
@@ -50,11 +52,23 @@ pub(crate) struct Topology {
     failure: Mutex<Option<String>>,
     pub(crate) gate: Gate,
     pub(crate) counters: RedisCounters,
+    start_acceptance: AcceptanceStarter,
 }
+
+/// Starts an attempt to accept the data of a master, which a connection has met, unless one is under way.
+pub(crate) type AcceptanceStarter = Box<dyn Fn(&Arc<Master>, &Arc<DataIdentity>) + Send + Sync>;
+
+/// Attempts that a connection waits for: the one under way may be about former data.
+const AWAITED_ATTEMPTS: usize = 2;
 
 impl Topology {
     /// Takes the servers from the URL, without connecting to any.
-    pub(crate) fn new(url: &RedisUrl, connector: Connector, keys: Keys) -> Self {
+    pub(crate) fn new(
+        url: &RedisUrl,
+        connector: Connector,
+        keys: Keys,
+        start_acceptance: AcceptanceStarter,
+    ) -> Self {
         let addresses = |hosts: &[HostPort]| hosts.iter().cloned().map(ServerAddress::Tcp).collect();
         let (source, only) = match &url.deployment {
             RedisDeployment::Standalone { server, .. } => {
@@ -82,6 +96,7 @@ impl Topology {
             failure: Mutex::default(),
             gate: Gate::default(),
             counters: RedisCounters::default(),
+            start_acceptance,
         }
     }
 
@@ -113,6 +128,11 @@ impl Topology {
         sentinels.down_after_ms(&self.connector).await
     }
 
+    /// Returns whether another node may be about to write what this node does not find under this hash tag.
+    pub(crate) fn is_settling(&self, hash_tag: HashTag, now_ms: u64) -> bool {
+        self.map().owner_of(hash_tag).is_some_and(|master| master.data.is_settling(now_ms))
+    }
+
     /// Subscribes to changes of the map.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
@@ -124,6 +144,38 @@ impl Topology {
         while self.map().contains(master) && changes.changed().await.is_ok() {}
     }
 
+    /// Returns the master at this address, or a server that is not, or not yet, one of the masters.
+    pub(crate) fn server_at(&self, address: &ServerAddress) -> Arc<Master> {
+        self.map().at(address).cloned().unwrap_or_else(|| self.untracked(address.clone()))
+    }
+
+    /// Waits until this node has accepted the data at the other end of a connection to a master. The caller limits the
+    /// time.
+    ///
+    /// # Errors
+    /// Why it was not accepted. The connection must not be used.
+    pub(crate) async fn await_acceptance(
+        &self,
+        master: &Arc<Master>,
+        identity: &Arc<DataIdentity>,
+    ) -> Result<(), String> {
+        let mut attempts = master.data.attempts();
+        for _ in 0..AWAITED_ATTEMPTS {
+            attempts.borrow_and_update();
+            if identity.is_accepted() {
+                return Ok(());
+            }
+            (self.start_acceptance)(master, identity);
+            // Fails only without a sender, which `master` holds.
+            let _ = attempts.changed().await;
+        }
+        match (identity.is_accepted(), master.data.failure()) {
+            (true, _) => Ok(()),
+            (false, failure) if failure.is_empty() => Err("the server has other data by now".into()),
+            (false, failure) => Err(failure),
+        }
+    }
+
     /// Returns a server that is not, or not yet, one of the masters. Nothing that it answers is cached.
     pub(crate) fn untracked(&self, address: ServerAddress) -> Arc<Master> {
         self.registry.untracked(address)
@@ -132,6 +184,11 @@ impl Topology {
     /// Returns why no master is known, according to the last refresh.
     pub(crate) fn why_unknown(&self) -> String {
         self.failure().clone().unwrap_or_else(|| "no master is known".into())
+    }
+
+    /// Returns why the last refresh failed; `None` if it did not.
+    pub(crate) fn failure_reason(&self) -> Option<String> {
+        self.failure().clone()
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<String>> {
@@ -185,6 +242,10 @@ impl Topology {
         if !self.map().is_same(&map) {
             let masters: Vec<_> = map.masters.iter().map(|master| master.address.to_string()).collect();
             tracing::info!(masters = masters.join(" "), "redis masters changed");
+            // Before the next masters are merged into: what a former master still answers then is not acknowledged.
+            let former = self.map();
+            let is_gone = |master: &&Arc<Master>| map.at(&master.address).is_none();
+            former.masters.iter().filter(is_gone).for_each(|master| master.data.renounce());
             self.map.store(Arc::new(map));
             self.changed.send_replace(());
         }

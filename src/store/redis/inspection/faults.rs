@@ -18,7 +18,7 @@ use crate::store::report::{DeniedTo, Fault, FaultKind};
 
 const CHECK_URL: &str = "start the server, or correct redis-url";
 
-/// No server tells where the masters are.
+/// No server knows where the masters are.
 pub(crate) fn nowhere(url: &str, cause: String) -> Fault {
     Fault::new(FaultKind::Unreachable, url, cause, "start the servers, or correct the hosts in redis-url")
 }
@@ -122,7 +122,7 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if has(&["Authentication required"]) {
         return (FaultKind::Login, "set user and password in redis-url");
     }
-    // Also a server that quotes an unknown command with arguments that are not text.
+    // This covers a server that quotes an unknown command with arguments that are not text.
     if error.kind() == ErrorKind::Parse {
         return (
             FaultKind::Other,

@@ -15,7 +15,7 @@ use std::fmt;
 
 use redis::RedisError;
 
-/// What the Redis user may not do.
+/// A permission that the Redis user lacks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PermissionError {
     /// Run this command, in capitals; empty if the error does not name it.
@@ -32,7 +32,7 @@ impl PermissionError {
         Self::read(error.code()?, error.detail().unwrap_or_default())
     }
 
-    /// The same for the line of an error as the server sends it: the code, then the text.
+    /// Reads the line of an error as the server sends it: the code, then the text.
     pub(crate) fn in_text(text: &str) -> Option<Self> {
         let (code, detail) = text.split_once(' ').unwrap_or((text, ""));
         Self::read(code, detail)

@@ -8,7 +8,7 @@ use redis::{RedisError, Value, cmd};
 use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
 use super::server_settings::ServerSettings;
-use super::{failover, faults, memory, persistence, replication};
+use super::{durability, failover, faults, memory, persistence, replication};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::master::Master;
@@ -17,6 +17,7 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use crate::store::report::{Fault, FaultKind};
+use crate::values::DurableWrites;
 
 /// The first major version whose scripts can check permissions and have flags.
 const OLDEST_MAJOR_VERSION: u32 = 7;
@@ -33,7 +34,7 @@ pub(crate) enum Depth {
     CheckUp,
 }
 
-/// What is known of a server since its last full inspection.
+/// The facts of a server's last full inspection.
 #[derive(Clone, Default)]
 pub(crate) struct ServerState {
     /// `None` until the server was reached, and after it was lost.
@@ -65,6 +66,7 @@ pub(crate) struct ServerInspector {
     pub(crate) keys: Keys,
     pub(crate) required: RequiredPermissions,
     pub(crate) accepts_eviction: bool,
+    pub(crate) durable_writes: DurableWrites,
 }
 
 impl ServerInspector {
@@ -145,8 +147,8 @@ impl ServerInspector {
         }
     }
 
-    /// Compares the schema version, on the master that has its key. Writes this program's version if there is none, except
-    /// in a check-up.
+    /// Compares the schema version, on the master that has its key. Writes this program's version if the store has none,
+    /// except in a check-up.
     async fn check_schema(
         &self,
         address: &ServerAddress,
@@ -164,7 +166,7 @@ impl ServerInspector {
             }
             stored => stored?,
         };
-        // Only if there is none: with a full memory, SET is refused even if it would change nothing.
+        // Only if it is missing: with a full memory, SET is refused even if it would change nothing.
         if stored == Value::Nil && depth != Depth::CheckUp {
             stored =
                 cmd("SET").arg(&key).arg(SCHEMA_VERSION).arg("NX").arg("GET").query_async(connection).await?;
@@ -205,6 +207,7 @@ impl ServerInspector {
         found.extend(replication::role(&self.topology, address, &facts));
         found.extend(memory::fault(address, &facts, self.accepts_eviction));
         found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, settings).await);
+        found.extend(durability::fault(address, &facts, self.durable_writes));
         found.extend(persistence::faults(address, &facts, settings));
         found.extend(replication::warnings(&self.topology, address, &facts));
         state.persistence = persistence::described(&facts, settings);

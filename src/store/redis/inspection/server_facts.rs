@@ -1,4 +1,4 @@
-//! What a server says of itself in `INFO`.
+//! The facts of a server in `INFO`.
 
 use std::collections::HashMap;
 

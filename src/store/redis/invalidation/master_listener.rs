@@ -14,11 +14,11 @@ use crate::store::cache::TrackingConnection;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
 use crate::store::redis::cluster::master::Master;
+use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::lookup::node_cache::{NodeCache, RecordCache};
-use crate::store::redis::lookup::request::run_id_in;
 use crate::store::redis::schema::keys::Keys;
 
 /// Heartbeats within a lease: a late one costs nothing.
@@ -50,7 +50,7 @@ impl MasterListener<'_> {
             () = self.topology.wait_until_gone(&self.master) => {}
             () = listen => {}
         }
-        // What was read from this master must not count for the next master with the same number.
+        // Entries read from this master must not count for the next master with the same number.
         self.cache.invalidate_all(self.master.index());
     }
 
@@ -58,9 +58,10 @@ impl MasterListener<'_> {
     async fn listen(&self) -> Result<Infallible, String> {
         let disconnected = Arc::new(Notify::new());
         let mut connection = self.connect(disconnected.clone()).await.map_err(described)?;
-        let info: String = cmd("INFO").arg("server").query_async(&mut connection).await.map_err(described)?;
+        let data = self.master.data.ask(&mut connection).await.map_err(described)?;
         // A server without authority (one that is still loading its data, say) is not back: the stale grace goes on.
         authority::prove(&self.master, &mut connection, false).await?;
+        self.topology.await_acceptance(&self.master, &data).await?;
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(self.keys().all_tokens_prefix());
         tracking.exec_async(&mut connection).await.map_err(described)?;
@@ -73,22 +74,24 @@ impl MasterListener<'_> {
         self.master.report_return();
         // The order matters. Tickets count from the second step on, and their answers are compared with the tracked
         // server, which must be this one by then. Otherwise an answer of the previously tracked server could be cached.
-        self.node_cache.track(self.master.index(), run_id_in(&info));
+        self.node_cache.track(self.master.index(), &data);
         let Some(tracking) = self.cache.start_tracking(self.master.index()) else {
             return std::future::pending().await;
         };
         let lost = tokio::select! {
-            outcome = self.send_heartbeats(&mut connection, own_slots, &tracking) => outcome,
+            outcome = self.send_heartbeats(&mut connection, &data, own_slots, &tracking) => outcome,
             () = disconnected.notified() => Err("the server closed the connection".into()),
         };
         self.topology.counters.count_reconnect(ConnectionUse::Tracking);
         lost
     }
 
-    /// Sends heartbeats, each of which proves the master's authority, and extends the lease with each answer.
+    /// Sends heartbeats, each of which proves the master's authority over the accepted data, and extends the lease with
+    /// each answer.
     async fn send_heartbeats(
         &self,
         connection: &mut MultiplexedConnection,
+        data: &DataIdentity,
         mut own_slots: Option<OwnSlots<'_>>,
         tracking: &TrackingConnection,
     ) -> Result<Infallible, String> {
@@ -101,6 +104,12 @@ impl MasterListener<'_> {
                 // A master that may not write (its disk fails, say) keeps no lease alive either.
                 authority::prove(&self.master, connection, false).await?;
                 self.topology.counters.count_round_trip(ConnectionUse::Tracking);
+                // After the proof: a server that was demoted and promoted meanwhile has other data.
+                if !(data.is_accepted() && data.lasts(connection).await.map_err(described)?) {
+                    self.master.data.renounce();
+                    return Err("the server has other data by now".into());
+                }
+                self.node_cache.replay.master_proven(&self.topology.map(), &self.master, sent_at_ms);
                 if let Some(own_slots) = &mut own_slots
                     && own_slots.has_lost_any(connection).await?
                 {

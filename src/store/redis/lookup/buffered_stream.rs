@@ -14,7 +14,7 @@ const READ_BYTES: usize = 16 * 1024;
 /// A stream with its buffers.
 pub(crate) struct BufferedStream {
     stream: Pin<Box<dyn ByteStream>>,
-    /// To be written. The first `written` bytes have been.
+    /// The bytes to write. The first `written` of them are written.
     pub(crate) out: Vec<u8>,
     written: usize,
     /// Received and not yet parsed.
@@ -48,7 +48,7 @@ impl BufferedStream {
     /// Reads once from the socket into `input`. Returns the number of bytes; 0 at the end of the stream.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.reserve(READ_BYTES);
-        // This future keeps no state between polls, so creating it anew loses nothing.
+        // This future keeps no state between polls, so creating it again loses nothing.
         pin!(self.stream.read_buf(&mut self.input)).poll(context)
     }
 }

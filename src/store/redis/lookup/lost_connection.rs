@@ -24,7 +24,7 @@ impl LostConnection {
     }
 }
 
-/// What follows a lost connection.
+/// The next step after a lost connection.
 pub(crate) enum AfterLoss {
     /// A pause, in which reads fail.
     Outage,

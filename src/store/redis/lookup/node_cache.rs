@@ -12,6 +12,8 @@ use crate::model::token::{HeldRecord, TokenRecord};
 use crate::store::alias::{AliasOptions, NodeAliases};
 use crate::store::cache::{CacheLimits, CacheStats, NearCache, ServerIndex};
 use crate::store::redis::cluster::master::MAX_SERVERS;
+use crate::store::redis::cluster::master_data::DataIdentity;
+use crate::store::redis::replay::memory::ReplayMemory;
 use crate::store::redis::store_clock::StoreClock;
 use crate::token_string::TokenId;
 
@@ -41,6 +43,8 @@ pub(crate) struct NodeCache {
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,
+    /// What the node remembers of acknowledged changes: a remembered revocation is believed more than a record.
+    pub(crate) replay: Arc<ReplayMemory>,
     /// If false, tokens are read without their takeovers, so each acts as its own user.
     pub(crate) takeovers: bool,
     stale_grace_ms: u64,
@@ -48,12 +52,18 @@ pub(crate) struct NodeCache {
     /// Tokens to read again. Always empty without a stale grace.
     to_refresh: Mutex<Vec<TokenId>>,
     has_to_refresh: Notify,
-    /// The run ids of the tracked servers, by the numbers of their masters.
-    tracked_run_ids: Box<[ArcSwapOption<String>]>,
+    /// The data of the tracked servers, by the numbers of their masters.
+    tracked_data: Box<[ArcSwapOption<DataIdentity>]>,
 }
 
 impl NodeCache {
-    pub(crate) fn new(options: CacheOptions, aliases: AliasOptions, takeovers: bool, clock: Clock) -> Self {
+    pub(crate) fn new(
+        options: CacheOptions,
+        aliases: AliasOptions,
+        replay: Arc<ReplayMemory>,
+        takeovers: bool,
+        clock: Clock,
+    ) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits =
             CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
@@ -63,28 +73,29 @@ impl NodeCache {
             store_clock: StoreClock::new(clock.clone()),
             clock,
             lease_ms,
+            replay,
             takeovers,
             stale_grace_ms,
             catch_up_ms,
             to_refresh: Mutex::default(),
             has_to_refresh: Notify::new(),
-            tracked_run_ids: (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect(),
+            tracked_data: (0..MAX_SERVERS).map(|_| ArcSwapOption::empty()).collect(),
         }
     }
 
     /// Records which server is tracked as this master.
-    pub(crate) fn track(&self, master: ServerIndex, run_id: &str) {
-        if let Some(tracked) = self.tracked_run_ids.get(usize::from(master.0)) {
-            tracked.store(Some(Arc::new(run_id.to_owned())));
+    pub(crate) fn track(&self, master: ServerIndex, data: &Arc<DataIdentity>) {
+        if let Some(tracked) = self.tracked_data.get(usize::from(master.0)) {
+            tracked.store(Some(data.clone()));
         }
     }
 
     /// Returns the number of the master if the tracking connection leads to this very server. Two servers can share one
     /// address: an answer of one must not be cached on the invalidations of the other.
     pub(crate) fn tracked(&self, server: &ServerIdentity) -> Option<ServerIndex> {
-        let tracked = self.tracked_run_ids.get(usize::from(server.index.0))?.load();
-        let is_same = !server.run_id.is_empty() && tracked.as_deref() == Some(&server.run_id);
-        is_same.then_some(server.index)
+        let tracked = self.tracked_data.get(usize::from(server.index.0))?.load();
+        let is_same = tracked.as_ref().is_some_and(|tracked| Arc::ptr_eq(tracked, &server.data));
+        (is_same && !server.data.run_id.is_empty()).then_some(server.index)
     }
 
     /// Queues an invalidated token to be read again before a request asks for it. Otherwise it could not pass in an outage

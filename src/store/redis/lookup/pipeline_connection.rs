@@ -99,7 +99,7 @@ impl<'a> PipelineConnection<'a> {
             if let Poll::Ready(cause) = self.poll_read(context) {
                 return Poll::Ready(cause);
             }
-            // If all replies have arrived, the reads that collected in the meantime are sent now. If there are none, the
+            // If all replies have arrived, the reads that collected in the meantime are sent now. If nothing has collected, the
             // next read wakes this task.
             if !self.under_way.is_empty() || self.shared.state().waker.is_some() {
                 break;
@@ -180,6 +180,10 @@ impl<'a> PipelineConnection<'a> {
                 Ok(0) => return Poll::Ready(LossCause::Closed("the server closed the connection".into())),
                 Ok(_) => self.has_answered = true,
                 Err(error) => return Poll::Ready(LossCause::Closed(error.to_string())),
+            }
+            if !self.server.data.is_accepted() {
+                let reason = "the server has other data by now".into();
+                return Poll::Ready(LossCause::Unusable(RedisErrorKind::Server, reason));
             }
             if let Err((kind, reason)) = self.hand_out() {
                 return Poll::Ready(LossCause::Unusable(kind, reason));

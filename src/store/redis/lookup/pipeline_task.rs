@@ -10,11 +10,12 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use super::lost_connection::{AfterLoss, LostConnection};
 use super::pipeline_connection::PipelineConnection;
 use super::pipeline_state::{ConnectionPhase, PipelineShared, TICKS_PER_TIMEOUT};
-use super::request::{ServerIdentity, run_id_in};
+use super::request::ServerIdentity;
 use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
+use crate::store::redis::cluster::master_data::IDENTITY_SECTIONS;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.
@@ -143,7 +144,7 @@ impl PipelineShared {
                 let cause = poll_fn(|context| open.poll(context)).await;
                 open.lose(cause)
             }
-            // Whatever closed the previous connection may have closed this one, too.
+            // The cause that closed the previous connection may have closed this one, too.
             Ok(Err(error)) if was_up && is_closed(&error) => LostConnection {
                 kind: RedisErrorKind::Connection,
                 reason: error.to_string(),
@@ -165,11 +166,12 @@ impl PipelineShared {
         }
     }
 
-    /// Connects, and asks for the server's identity: the same address may lead to another server next time, and only
-    /// answers of the tracked one may be cached.
+    /// Connects, and waits until the data of the server is accepted. The same address may lead to another server next
+    /// time, and only answers of the tracked one may be cached.
     async fn connect(&self) -> io::Result<(Pin<Box<dyn ByteStream>>, Arc<ServerIdentity>)> {
         let mut stream = stream::open(&self.topology.connector, &self.master.address).await?;
-        let info = stream::call(&mut stream, &[b"INFO", b"server"]).await?;
+        let [server, replication] = IDENTITY_SECTIONS.map(str::as_bytes);
+        let info = stream::call(&mut stream, &[b"INFO", server, replication]).await?;
         if self.master.may_have_tokens()
             && let Err(error) = stream::call(&mut stream, &[b"DEL", self.master.probe().as_bytes()]).await
         {
@@ -179,8 +181,9 @@ impl PipelineShared {
                 ProbeRefusal::Harmless => {}
             }
         }
-        let run_id = run_id_in(&info).to_owned();
-        Ok((stream, Arc::new(ServerIdentity { index: self.master.index(), run_id })))
+        let data = self.master.data.identify(&info);
+        self.topology.await_acceptance(&self.master, &data).await.map_err(io::Error::other)?;
+        Ok((stream, Arc::new(ServerIdentity { index: self.master.index(), data })))
     }
 }
 

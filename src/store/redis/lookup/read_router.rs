@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::pipeline::Pipeline;
 use super::pipeline_state::{AuthorityProof, ReadFailure};
-use super::request::{Extent, ReadRequest, ReadResult, ReadValue, ScoreRead};
+use super::request::{Extent, ReadRequest, ReadResult, ReadValue, ScoreRead, ServerIdentity};
 use crate::clock::Clock;
 use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
@@ -102,7 +102,7 @@ impl ReadRouter {
             return Err(StoreError::Unavailable(self.topology.why_unknown()));
         };
         match pipeline.ask(request, AuthorityProof::Shared).await {
-            Ok(found) => Ok(found),
+            Ok(found) => self.settled(pipeline.master(), found),
             Err(ReadFailure::Store(error)) => Err(error),
             Err(ReadFailure::Again(again)) => {
                 let (request, redirect) = *again;
@@ -118,6 +118,20 @@ impl ReadRouter {
         }
     }
 
+    /// Passes an answer on, unless it is that something is not there and another node may be about to write it.
+    fn settled(&self, master: &Master, found: (ReadValue, Arc<ServerIdentity>)) -> ReadResult<ReadValue> {
+        let is_absent = matches!(found.0, ReadValue::TokenRecord(None) | ReadValue::Alias(None));
+        match is_absent && master.data.is_settling(self.clock.boottime_ms()) {
+            true => Err(StoreError::settling()),
+            false => Ok(found),
+        }
+    }
+
+    /// Returns whether another node may be about to write what this node does not find of a token.
+    pub(crate) fn is_settling(&self, id: TokenId) -> bool {
+        self.topology.is_settling(id.hash_tag(), self.clock.boottime_ms())
+    }
+
     /// Makes the second and last attempt: at the server of the redirect, or at the same master with the read's own proof.
     async fn ask_again(
         &self,
@@ -130,7 +144,7 @@ impl ReadRouter {
             Some(Redirect { to, is_asking }) => (self.pipeline_to(to), is_asking),
         };
         match pipeline.ask(request, AuthorityProof::Own { is_asking }).await {
-            Ok(found) => Ok(found),
+            Ok(found) => self.settled(pipeline.master(), found),
             Err(ReadFailure::Store(error)) => Err(error),
             Err(ReadFailure::Again(..)) => Err(StoreError::Unavailable("the slot is moving".into())),
         }

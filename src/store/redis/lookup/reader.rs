@@ -134,6 +134,12 @@ impl RedisReader {
         {
             Arc::make_mut(record).takeover = None;
         }
+        // Redis may have lost the revocation, and no node has merged it yet.
+        if let Some(record) = &mut record
+            && self.node_cache.replay.is_revoked(&id)
+        {
+            Arc::make_mut(record).is_active = false;
+        }
         Ok((record, server))
     }
 
@@ -176,6 +182,10 @@ impl RedisReader {
 
     pub(crate) fn stale_record(&self, id: TokenId) -> Option<Arc<TokenRecord>> {
         self.node_cache.cache.as_ref()?.get_stale(&id, self.node_cache.clock.boottime_ms())?
+    }
+
+    pub(crate) fn is_settling(&self, id: TokenId) -> bool {
+        self.router.is_settling(id)
     }
 
     pub(crate) fn may_be_renewed(&self, record: &TokenRecord, now_ms: u64) -> bool {

@@ -1,4 +1,4 @@
-//! What look-ups ask a server, and what it answers.
+//! The requests of look-ups, and the answers of a server.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,6 +7,7 @@ use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
+use crate::store::redis::cluster::master_data::DataIdentity;
 use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;
@@ -41,26 +42,21 @@ impl FieldsRead {
     }
 }
 
-/// What was found, and the server that answered.
+/// The answer, and the server that gave it.
 pub(crate) type ReadResult<T> = Result<(T, Arc<ServerIdentity>), StoreError>;
 
 /// The server at the other end of a connection.
 pub(crate) struct ServerIdentity {
     /// The number of the master whose address was connected to.
     pub(crate) index: ServerIndex,
-    /// The id of the server process; empty if it has none.
-    pub(crate) run_id: String,
-}
-
-/// Returns the id of the server process in its `INFO`.
-pub(crate) fn run_id_in(info: &str) -> &str {
-    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim()
+    /// The data that it serves.
+    pub(crate) data: Arc<DataIdentity>,
 }
 
 /// How much of a token is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What validation needs.
+    /// The fields that validation needs.
     Hot,
     /// The details, too.
     Whole,

@@ -3,6 +3,7 @@
 //! `run_script` runs a script and removes the reverse-index entries that it made stale; the operations use it. Below it,
 //! `script_call` only runs a script.
 
+pub mod acknowledged;
 pub mod batch_reads;
 pub mod bus_probes;
 pub mod check_up;
@@ -27,4 +28,5 @@ pub mod takeovers;
 pub mod token_key;
 pub mod tokens;
 pub mod touches;
+pub mod usual_cases;
 pub mod walk;

@@ -121,7 +121,7 @@ impl RedisStore {
         self.live_tokens(object, ids, now_ms).await.map(drop)
     }
 
-    /// Reads those of these tokens that are live and name the object, without their last accesses. Removes stale entries.
+    /// Reads the live ones of these tokens that name the object, without their last accesses. Removes stale entries.
     pub(crate) async fn live_tokens(
         &self,
         object: &RelatedObject,

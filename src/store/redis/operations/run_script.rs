@@ -28,7 +28,8 @@ impl RedisStore {
         redis::from_redis_value(answer).map_err(|_| unexpected("a script"))
     }
 
-    /// Splits an answer into the script's own and the entries that it made stale. `hash_tag` is that of the script's tokens.
+    /// Splits an answer into the script's own and the entries that it made stale. `hash_tag` is in the keys of the script's
+    /// tokens.
     fn split_answer(&self, hash_tag: HashTag, answer: Value, now_ms: u64) -> (Value, Vec<StaleEntry>) {
         let Value::Array(parts) = answer else { return (answer, Vec::new()) };
         match <[Value; 3]>::try_from(parts) {

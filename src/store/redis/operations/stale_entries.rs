@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use redis::Value;
 use serde::Serialize;
 
 use super::script_call::{CALLS_AT_ONCE, ScriptCall};
@@ -11,6 +12,7 @@ use crate::model::token::RelatedObject;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::primitives::{bytes, unpack};
 use crate::store::redis::schema::codec::takeover::reverse_index_member;
 use crate::store::redis::schema::keys::ObjectName;
 use crate::token_string::{HashTag, TokenId};
@@ -22,7 +24,7 @@ pub(crate) const YOUNG_ENTRY_SECONDS: u64 = 60;
 const ENTRIES_PER_CALL: usize = 128;
 
 /// What `finish` in lua/shared/events.lua packs. Of tokens: locator, content type, object id, whether the token is revoked.
-/// Of takeovers: the token's locator, the takeover's locator, the user taken over, whether its record is gone.
+/// Entries of takeovers: the token's locator, the takeover's locator, the user taken over, whether its record is gone.
 pub(crate) type PackedStaleEntries =
     (Vec<(String, String, String, bool)>, Vec<(String, String, String, bool)>);
 
@@ -46,7 +48,7 @@ pub(crate) enum StaleEntry {
 }
 
 impl StaleEntry {
-    /// Decodes the entries that a script reports. `hash_tag` is that of the script's tokens.
+    /// Decodes the entries that a script reports. `hash_tag` is in the keys of the script's tokens.
     pub(crate) fn unpack(
         hash_tag: HashTag,
         (tokens, takeovers): PackedStaleEntries,
@@ -63,6 +65,21 @@ impl StaleEntry {
             Some(Self::Takeover { user, token, takeover, kept_until_ms })
         });
         tokens.chain(takeovers).collect()
+    }
+
+    /// Returns the entries of a revoked token's related objects: those in its fields r and q, which follow each other in the
+    /// script's answer. A garbled field has none.
+    pub(crate) fn of_revoked(id: TokenId, fields: &[Value]) -> Vec<Self> {
+        let [related, taken] = fields else { return Vec::new() };
+        let related: Vec<(String, String)> = unpack(bytes(related)).unwrap_or_default();
+        let taken: Vec<(String, String, u64)> = unpack(bytes(taken)).unwrap_or_default();
+        let names =
+            related.into_iter().chain(taken.into_iter().map(|(of_type, object, _)| (of_type, object)));
+        let entry = |(content_type, object_id)| {
+            let object = ObjectName::of(&RelatedObject { content_type, object_id });
+            Self::Token { object, id, is_revoked: true }
+        };
+        names.map(entry).collect()
     }
 
     /// The token that the entry names.

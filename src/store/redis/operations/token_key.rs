@@ -8,7 +8,7 @@ use crate::store::redis::errors::answer_text;
 use crate::store::redis::redis_store::RedisStore;
 
 impl RedisStore {
-    /// Returns the shared token key. If there is none, `proposed` becomes it, unless another node is first.
+    /// Returns the shared token key. If it is missing, `proposed` becomes it, unless another node is first.
     pub(crate) async fn shared_token_key(&self, proposed: &str) -> Result<String, StoreError> {
         // Reads first: with a full memory, SET is refused even if it would change nothing.
         if let Some(existing) = self.stored_token_key().await? {

@@ -20,6 +20,7 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::event::PackedFacts;
 use crate::store::redis::schema::codec::primitives::field_args;
 use crate::store::redis::schema::codec::token::record as codec;
+use crate::store::redis::schema::script::Script;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
 use crate::values::OverLimit;
@@ -69,10 +70,10 @@ enum ChangeStep {
 
 /// The arguments of lua/shared/secrets.lua, without the hash of the new secret, which is not text.
 #[derive(Serialize)]
-struct RotateArgs {
-    grace_ms: u64,
-    max_siblings: usize,
-    max_remembered: usize,
+pub(crate) struct RotateArgs {
+    pub(crate) grace_ms: u64,
+    pub(crate) max_siblings: usize,
+    pub(crate) max_remembered: usize,
 }
 
 impl From<Rotation> for RotateArgs {
@@ -91,32 +92,25 @@ impl RedisStore {
         token: &Token,
         call: &Call<'_>,
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            user: &'a str,
-            new: NewTokenArgs<'a>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            once: Option<OnceArgs>,
-        }
         let (record, objects) = (&token.record, &token.details.related_objects);
         let hash_tag = record.id.hash_tag();
         if !self.add_object_entries(objects, (record.id, record.ends_at_ms), call).await? {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
             return Ok(Err(Rejection::ObjectFull));
         }
-        let once = call.once.map(|name| OnceArgs::of(name, Some(record.id)));
-        let args = Args { user: record.user(), new: self.new_token_args(token), once };
         let fields = codec::fields_of(token);
-        let issue = async |script| {
-            let at = (self.keys.token(record.id), hash_tag);
-            let script_call = ScriptCall::new(script, at, call, &args).with_bytes(field_args(&fields));
-            self.run_script::<Vec<Value>>(script_call).await
-        };
         let answer = match call.once {
-            Some(_) => issue(&self.scripts.issue_token_once).await?,
-            None => match issue(&self.scripts.issue_token).await? {
-                answer if answer == [Value::Int(3)] => issue(&self.scripts.issue_token_at_limit).await?,
-                answer => answer,
+            Some(_) => self.issue_in_any_case(&self.scripts.issue_token_once, token, &fields, call).await?,
+            None => match self.issue_below_limits(token, &fields, call).await? {
+                1 => {
+                    self.remember_new_token(token, &fields);
+                    return Ok(Ok(Vec::new()));
+                }
+                3 => {
+                    let script = &self.scripts.issue_token_at_limit;
+                    self.issue_in_any_case(script, token, &fields, call).await?
+                }
+                status => vec![Value::Int(status)],
             },
         };
         match answer.as_slice() {
@@ -129,10 +123,33 @@ impl RedisStore {
                 Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
             }
             [Value::Int(1), revoked] => {
-                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
+                self.remember_new_token(token, &fields);
+                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit, call.now_ms)?))
             }
             _ => Err(unexpected("issue_token")),
         }
+    }
+
+    /// Issues a token with one of the scripts that know all cases.
+    async fn issue_in_any_case(
+        &self,
+        script: &Script,
+        token: &Token,
+        fields: &[(&'static str, Vec<u8>)],
+        call: &Call<'_>,
+    ) -> Result<Vec<Value>, StoreError> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            new: NewTokenArgs<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            once: Option<OnceArgs>,
+        }
+        let record = &token.record;
+        let once = call.once.map(|name| OnceArgs::of(name, Some(record.id)));
+        let args = Args { user: record.user(), new: self.new_token_args(token), once };
+        let at = (self.keys.token(record.id), record.id.hash_tag());
+        self.run_script(ScriptCall::new(script, at, call, &args).with_bytes(field_args(fields))).await
     }
 
     /// Returns a token to import as the script takes it. No token is revoked for it.
@@ -203,6 +220,9 @@ impl RedisStore {
         objects: &[RelatedObject],
         call: &Call<'_>,
     ) -> Result<ChangeStep, StoreError> {
+        if let Some(token) = self.change_in_usual_case(id, change, call).await? {
+            return Ok(ChangeStep::Done(Ok(token)));
+        }
         let (clear, set, slug, scopes) = codec::edit_args(change);
         let args = ChangeTokenArgs {
             locator: id.locator(),
@@ -238,8 +258,13 @@ impl RedisStore {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        if let (Value::Int(1), Some(reason)) = (status, change.revoke) {
-            self.changes.revoked.add(reason, 1);
+        match (status, change.revoke) {
+            (Value::Int(1), Some(reason)) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+            }
+            (Value::Int(1), None) if change.edits() => self.remember_token(id, fields, last_access),
+            _ => {}
         }
         Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),
@@ -270,7 +295,10 @@ impl RedisStore {
         let user =
             self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.node_cache.invalidate([&id]);
-        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(user, Ok(Some(_)))));
+        if matches!(user, Ok(Some(_))) {
+            self.changes.revoked.add(RevokeReason::Reuse, 1);
+            self.remember_revoked([&id], RevokeReason::Reuse, call.now_ms);
+        }
         user
     }
 

@@ -5,31 +5,34 @@
 //!
 //! `dw:` stands for the setting `key-prefix`. `{s}` is the hash tag of a user: 2 bytes of BLAKE3 over the user id, as four
 //! hex digits. It is in every key of the user, so they are all in one slot, and its two bytes begin every token of the user.
-//! `{o}` is the hash tag of a related object, made from its name, and `{a}` and `{n}` those of an alias and of a
-//! request, made likewise. A `<locator>` is 14 characters of base64url.
+//! `{o}` is the hash tag of a related object, made from its name, and `{a}` and `{n}` are hash tags of an alias and of
+//! a request, made likewise. A `<locator>` is 14 characters of base64url.
 //!
 //! | key | type | content | TTL |
 //! |---|---|---|---|
 //! | `dw:t:{s}:<locator>` | hash | a token; the only keys under client tracking | until its expiry; once revoked, `revoked-retention`; `stale-grace` longer |
-//! | `dw:u:{s}:<user>` | sorted set | the index of the user's tokens: expiry, last access, order of creation | that of the longest-lived token |
+//! | `dw:u:{s}:<user>` | sorted set | the index of the user's tokens: expiry, last access, order of creation | until the longest-lived token expires |
 //! | `dw:o:{s}:<locator>` | hash | the takeovers of the token with this locator ([`codec::takeover`]) | until the hard end of the last one and `takeover-retention` |
-//! | `dw:a:{s}:<user>` | sorted set | the user's tokens with takeovers, which may be gone themselves: an erasure finds their takeovers here | that of the longest-lived entry |
-//! | `dw:v:{s}:<user>` | sorted set | reverse index: the takeovers of this user, by the token that acts | that of the longest-lived entry |
+//! | `dw:a:{s}:<user>` | sorted set | the user's tokens with takeovers, which may be gone themselves: an erasure finds their takeovers here | until the longest-lived entry expires |
+//! | `dw:v:{s}:<user>` | sorted set | reverse index: the takeovers of this user, by the token that acts | until the longest-lived entry expires |
 //! | `dw:e:{s}:<user>` | list | the user's events, newest first ([`codec::event`]) | `event-retention` after the last event |
-//! | `dw:d:{s}:<locator>` | hash | a device key; the locator is that of its login token ([`codec::device`]) | `device-max-idle` after the last login |
-//! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | that of the longest-lived key |
+//! | `dw:d:{s}:<locator>` | hash | a device key; its login token has the same locator ([`codec::device`]) | `device-max-idle` after the last login |
+//! | `dw:k:{s}:<user>` | hash | the user's device keys: uuid to locator and expiry ([`codec::device`]) | until the longest-lived key expires |
 //! | `dw:l:{s}:<user>` | string | the marker of a locked user: since when (ms). No token is issued to the user, and each token has flag 32 | none: a lock lasts until it is removed |
-//! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | that of the longest-lived entry |
+//! | `dw:r:{o}:<object>` | sorted set | reverse index: the ids of an object's tokens; `<object>` is a hash of type and id | until the longest-lived entry expires |
 //! | `dw:f:{a}:<alias>` | string | the id of an imported token, by the digest of its foreign string (`src/foreign`); written after the record | until the token's latest end |
-//! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | that of the longest-lived entry |
+//! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | until the longest-lived entry expires |
 //! | `dw:i:{n}:<request>` | string | a request with `Idempotency-Key`, by the hash of its name: the hash of its body (16 bytes), and the answer of an import ([`idempotency`](crate::model::idempotency)) | 10 min |
 //! | `dw:j:{s}:<request>` | string | the id of the token that the request has made, or nothing for a device key; in the user's slot, so it is written with the change | 10 min |
+//! | `dw:q:{s}:<locator>` | string | a trace of an ending that a node merged ([`replay`](crate::store::redis::replay)): the token, takeover or device key must not come back. Empty; of a takeover, when it ended (ms); of a deactivated device key, the version. `dw:q:{01c1}:<name>`: when the cut-off was removed (ms) | `revoked-retention`, but at least 2 × `replay-window` and a minute |
+//! | `dw:y:{s}:<user>` | hash | traces of a user: `e` when the user was erased, `l` when last unlocked (ms) | likewise |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
 //! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
-//! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
+//! | `dw:events:<db>:endings` | channel | the events that every node hears as they happen: revocations, ends of takeovers and device keys, locks, erasures, cut-offs; channels are not divided by database | |
+//! | `dw:events:<db>` | channel | all other events; a node subscribes while somebody reads its feed | |
 //! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
 //!
 //! # Members of sorted sets
@@ -39,7 +42,7 @@
 //!
 //! | set | member | score |
 //! |---|---|---|
-//! | `dw:u` | `#<locator>`, of a token that is not revoked, once the user has two of them; so the first member of the set is that of the oldest token | creation − 2^51, ms |
+//! | `dw:u` | `#<locator>`, of a token that is not revoked, once the user has two of them; so the first member of the set names the oldest token | creation − 2^51, ms |
 //! | `dw:u` | `@<locator>` | minus the last access, ms |
 //! | `dw:u` | `<locator>` | until when the token is kept, ms; of a revoked token that + 2^50 |
 //! | `dw:a` | `<locator>` | until when the token's takeovers are kept, ms |
@@ -47,7 +50,7 @@
 //! | `dw:g` | `<device key's id>` | until when the device key is kept, ms |
 //! | `dw:r` | `<token id>` | until when the token can be kept: its latest expiry and the grace (s) × 2^20 + time of writing (s) modulo 2^20 |
 //!
-//! The time of writing tells a stale entry from one whose token is being written just now (operations/reverse_index.rs).
+//! The time of writing distinguishes a stale entry from one whose token is being written just now (operations/reverse_index.rs).
 //!
 //! # Bounds
 //!
@@ -66,7 +69,7 @@
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
-//! An erasure of the user removes all keys of the user except the marker of a lock and `dw:j`, and the entries of these in other slots.
+//! An erasure of the user removes all keys of the user except the marker of a lock, `dw:j` and traces, and the entries of these in other slots.
 //!
 //! # Fields of a token
 //!
@@ -86,11 +89,12 @@
 //! | `o` | scopes, if there are any, with a space between two | text |
 //! | `t` | the takeover under way, if there is one: its locator, the user taken over, hard end (ms), start (ms), the reason or '' | MessagePack |
 //! | `p` | secrets besides the current one, oldest first: hash and deadline (ms) of each, 0 for a sibling (lua/shared/secrets.lua) | 16 bytes and 13 digits each |
-//! | `z` | address, user agent, and of an imported token its origin: what validation does not need and never changes | MessagePack |
+//! | `z` | address, user agent ([`codec::user_agent`]), and of an imported token its origin: what validation does not need and never changes | MessagePack |
 //! | `r` | related objects, if there are any: content type and object id of each | MessagePack |
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
 //! | `e` | revoked_at_ms, once revoked | decimal |
 //! | `w` | why it was revoked, once it was | text |
+//! | `m` | the version: when it was last changed (ms), but later than the version before; without it, `c` counts. Imports have it; touches and the end make no version | decimal |
 //!
 //! # Scripts
 //!

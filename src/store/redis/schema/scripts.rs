@@ -1,11 +1,12 @@
 //! The catalogue of scripts. The head of each Lua file says what it does, why it is a script, its arguments and its result.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::script::{NO_WRITES, Script};
-use super::script_guard::{commands_in, guard, kinds_in};
+use super::script_guard::{commands_in, guard, kinds_in, short_guard};
 
 /// The source of a Lua file.
 macro_rules! lua {
@@ -16,10 +17,11 @@ macro_rules! lua {
 
 /// Starts every script.
 const CONTEXT: &str = lua!("shared/context");
-/// The start of the line in [`CONTEXT`] that the permission check replaces.
+/// The start of the line in [`CONTEXT`] and [`SHORT_CONTEXT`] that the permission check replaces.
 const GUARD_MARK: &str = "-- PERMISSIONS:";
 /// Precedes the scripts that change a user's data.
 const USER: &str = concat!(
+    lua!("shared/decimal"),
     lua!("shared/events"),
     lua!("shared/user_index"),
     lua!("shared/tokens"),
@@ -34,16 +36,27 @@ const RELATED: &str = lua!("shared/related_objects");
 /// Makes a script run once for each request; its script includes it last.
 const ONCE: &str = lua!("shared/once");
 const CUTOFFS: &str = lua!("shared/cutoffs");
-/// Precedes the script that issues a token to a user below the limits.
-const ISSUING: &str = concat!(
-    lua!("shared/events"),
+/// Starts the scripts of the most frequent changes, instead of [`CONTEXT`].
+const SHORT_CONTEXT: &str = lua!("shared/short_context");
+/// The start of the line in such a script that [`SHORT_INDEX`] replaces.
+const INDEX_MARK: &str = "-- INDEX:";
+const SHORT_INDEX: &str = concat!(
+    lua!("shared/short_index"),
+    lua!("shared/decimal"),
     lua!("shared/user_index"),
     lua!("shared/index_entries"),
-    lua!("shared/issuing"),
 );
+/// The start of the line in such a script that [`SHORT_EVENT`] replaces.
+const EVENT_MARK: &str = "-- EVENT:";
+const SHORT_EVENT: &str = lua!("shared/short_event");
 /// Follows [`USER`] in the scripts that make room for a token.
 const MAKING_ROOM: &str =
     concat!(lua!("shared/index_entries"), lua!("shared/issuing"), lua!("shared/making_room"));
+/// Follows [`USER`] in the scripts that merge what a node remembers.
+const MERGING: &str = lua!("shared/merging");
+const LOCKS: &str = lua!("shared/locks");
+/// Follows [`DEVICES`] in the scripts that erase.
+const ERASURE: &str = lua!("shared/erasure");
 const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
@@ -74,6 +87,8 @@ pub(crate) struct Scripts {
     pub(crate) issue_token_at_limit: Script,
     pub(crate) issue_token_once: Script,
     pub(crate) import_token: Script,
+    pub(crate) revoke_token: Script,
+    pub(crate) rotate_token: Script,
     pub(crate) change_token: Script,
     pub(crate) change_token_once: Script,
     pub(crate) touch_tokens: Script,
@@ -99,6 +114,15 @@ pub(crate) struct Scripts {
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
     pub(crate) hold_walk: Script,
+    pub(crate) merge_revocations: Script,
+    pub(crate) merge_token: Script,
+    pub(crate) merge_takeover: Script,
+    pub(crate) merge_takeover_end: Script,
+    pub(crate) merge_device: Script,
+    pub(crate) merge_device_end: Script,
+    pub(crate) merge_lock: Script,
+    pub(crate) merge_erasure: Script,
+    pub(crate) merge_cutoff: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -106,18 +130,21 @@ pub(crate) struct Scripts {
 impl Scripts {
     /// Assembles and hashes the scripts, without a call to a server.
     pub fn new() -> Self {
-        let mut commands = BTreeSet::new();
-        let mut script = |flags: &str, parts: &[&str]| {
-            let (script, used) = guarded(flags, &parts.concat());
-            commands.extend(used);
+        let commands = RefCell::new(BTreeSet::new());
+        let keep = |(script, used): (Script, BTreeSet<String>)| {
+            commands.borrow_mut().extend(used);
             script
         };
+        let script = |flags: &str, parts: &[&str]| keep(guarded(flags, &parts.concat()));
+        let short = |flags: &str, parts: &[&str]| keep(short_script(flags, &parts.concat()));
         Self {
             read_token: script(NO_WRITES, &[lua!("read_token")]),
-            issue_token: script(DENY_OOM, &[ISSUING, lua!("issue_token")]),
+            issue_token: short(DENY_OOM, &[lua!("issue_token")]),
             issue_token_at_limit: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("issue_token_at_limit")]),
             issue_token_once: script(DENY_OOM, &[USER, MAKING_ROOM, ONCE, lua!("issue_token_at_limit")]),
             import_token: script(DENY_OOM, &[USER, MAKING_ROOM, lua!("import_token")]),
+            revoke_token: short(ALLOW_OOM, &[lua!("revoke_token")]),
+            rotate_token: short(ALLOW_OOM, &[SECRETS, lua!("rotate_token")]),
             change_token: script(ALLOW_OOM, &[USER, TERMS, SECRETS, lua!("change_token")]),
             change_token_once: script(DENY_OOM, &[USER, TERMS, SECRETS, ONCE, lua!("change_token")]),
             touch_tokens: script(ALLOW_OOM, &[USER, TERMS, lua!("touch_tokens")]),
@@ -138,12 +165,27 @@ impl Scripts {
             rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
-            lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
-            erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
+            lock_user: script(ALLOW_OOM, &[USER, LOCKS, lua!("lock_user")]),
+            erase_user: script(ALLOW_OOM, &[USER, DEVICES, ERASURE, lua!("erase_user")]),
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
             remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
             hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
-            commands: commands.into_iter().collect(),
+            merge_revocations: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_revocations")]),
+            merge_token: script(
+                ALLOW_OOM,
+                &[USER, TERMS, SECRETS, lua!("shared/index_entries"), MERGING, lua!("merge_token")],
+            ),
+            merge_takeover: script(ALLOW_OOM, &[USER, TAKEOVER_HISTORY, MERGING, lua!("merge_takeover")]),
+            merge_takeover_end: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_takeover_end")]),
+            merge_device: script(ALLOW_OOM, &[USER, DEVICES, MERGING, lua!("merge_device")]),
+            merge_device_end: script(ALLOW_OOM, &[USER, DEVICES, MERGING, lua!("merge_device_end")]),
+            merge_lock: script(ALLOW_OOM, &[USER, LOCKS, MERGING, lua!("merge_lock")]),
+            merge_erasure: script(
+                ALLOW_OOM,
+                &[USER, DEVICES, REVERSE_INDEX, ERASURE, MERGING, lua!("merge_erasure")],
+            ),
+            merge_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("merge_cutoff")]),
+            commands: commands.into_inner().into_iter().collect(),
         }
     }
 }
@@ -189,6 +231,15 @@ fn guarded(flags: &str, body: &str) -> (Script, BTreeSet<String>) {
     (Script::new([flags, &context, body].concat()), used)
 }
 
+/// Makes a script that starts with [`SHORT_CONTEXT`]. Returns the commands that it calls, too.
+fn short_script(flags: &str, body: &str) -> (Script, BTreeSet<String>) {
+    let body = body.replacen(INDEX_MARK, &(SHORT_INDEX.to_owned() + "--"), 1);
+    let body = body.replacen(EVENT_MARK, &(SHORT_EVENT.to_owned() + "--"), 1);
+    let used = commands_in(&[SHORT_CONTEXT, &body].concat());
+    let context = SHORT_CONTEXT.replacen(GUARD_MARK, &(short_guard(&used) + "--"), 1);
+    (Script::new([flags, &context, &body].concat()), used)
+}
+
 /// The script that finds missing permissions (inspection/permissions.rs).
 pub(crate) fn permissions_script() -> Script {
     Script::new([NO_WRITES, lua!("check_permissions")].concat())
@@ -201,6 +252,7 @@ mod tests {
     #[test]
     fn every_script_is_guarded() {
         assert_eq!(CONTEXT.matches(GUARD_MARK).count(), 1);
+        assert_eq!(SHORT_CONTEXT.matches(GUARD_MARK).count(), 1);
         assert!(Scripts::new().commands.contains(&"ZREVRANGE".to_owned()));
     }
 }

@@ -42,7 +42,7 @@ impl Reading {
     }
 }
 
-/// What to do with the offset after new readings.
+/// The next step with the offset after new readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockDecision {
     /// Keep it: it is right, or too few masters disagree.

@@ -7,7 +7,7 @@ use crate::token_string::{HashTag, TokenId};
 
 /// The keys of one step, by kind.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub(crate) struct KeyBatch {
     pub(crate) tokens: Vec<TokenId>,
     pub(crate) indexes: Vec<UserKey>,
     pub(crate) takeovers: Vec<TokenId>,
@@ -20,12 +20,12 @@ pub(crate) struct Batch {
     pub(crate) objects: Vec<(HashTag, String)>,
     pub(crate) imported_devices: Vec<UserKey>,
     pub(crate) aliases: Vec<UserKey>,
-    pub(crate) requests: Vec<Vec<u8>>,
+    pub(crate) short_lived: Vec<Vec<u8>>,
     pub(crate) permanent: Vec<Vec<u8>>,
     pub(crate) unknown: Vec<Vec<u8>>,
 }
 
-impl Batch {
+impl KeyBatch {
     /// Sorts keys by kind. Keys of other programs are left out, and a key that is listed twice counts once.
     pub(crate) fn of(keys: &Keys, mut names: Vec<Vec<u8>>) -> Self {
         names.sort_unstable();
@@ -46,7 +46,7 @@ impl Batch {
                 Some(KeyName::Object(hash_tag, name)) => batch.objects.push((hash_tag, name)),
                 Some(KeyName::ImportedDevices(key)) => batch.imported_devices.push(key),
                 Some(KeyName::Alias(key)) => batch.aliases.push(key),
-                Some(KeyName::Request) => batch.requests.push(name),
+                Some(KeyName::ShortLived) => batch.short_lived.push(name),
                 Some(KeyName::Permanent) => batch.permanent.push(name),
                 Some(KeyName::Unknown) => batch.unknown.push(name),
             }

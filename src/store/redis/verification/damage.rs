@@ -2,7 +2,7 @@
 
 /// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub enum Weight {
     /// The store is damaged.
     Damage,
     /// Nothing is wrong. The operator may want to know.
@@ -11,7 +11,7 @@ pub enum Severity {
 
 /// Makes [`Kind`] from its entries, worst first.
 macro_rules! kinds {
-    ($($variant:ident $severity:ident $name:literal: $description:literal, $repair:literal;)*) => {
+    ($($variant:ident $weight:ident $name:literal: $description:literal, $repair:literal;)*) => {
         /// The kinds of findings, worst first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Kind {
@@ -38,8 +38,8 @@ macro_rules! kinds {
             }
 
             /// Whether it is damage.
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
+            pub const fn weight(self) -> Weight {
+                match self { $(Self::$variant => Weight::$weight,)* }
             }
         }
     };

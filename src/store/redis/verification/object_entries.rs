@@ -8,7 +8,7 @@ use super::damage::Kind;
 use super::inspect::Item;
 use super::key_name::object_name;
 use super::link::MasterLink;
-use super::pages::{Page, Pages};
+use super::pages::{MemberPage, Pages};
 use super::verifier::Verifier;
 use crate::model::token::{RelatedObject, Token};
 use crate::store::error::StoreError;
@@ -101,7 +101,7 @@ impl Verifier<'_> {
         };
         let mut is_whole = vec![true; keys.len()];
         let mut pages = Pages::new("ZSCAN", keys.clone());
-        while let Some(Page { members, foreign }) = pages.next(link).await? {
+        while let Some(MemberPage { members, foreign }) = pages.next(link).await? {
             for at in foreign {
                 is_whole[at] = false;
                 self.add(Kind::ForeignType, false, &keys[at]);

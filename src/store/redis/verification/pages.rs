@@ -21,7 +21,7 @@ pub(crate) struct Pages {
 
 /// Some members of some keys, by the position of the key.
 #[derive(Default)]
-pub(crate) struct Page {
+pub(crate) struct MemberPage {
     /// The members of sets with their scores, or the fields of hashes with their values.
     pub(crate) members: Vec<(usize, Vec<u8>, Vec<u8>)>,
     /// Keys of another type.
@@ -36,7 +36,7 @@ impl Pages {
     }
 
     /// Reads the next piece; `None` at the end.
-    pub(crate) async fn next(&mut self, link: &MasterLink) -> Result<Option<Page>, StoreError> {
+    pub(crate) async fn next(&mut self, link: &MasterLink) -> Result<Option<MemberPage>, StoreError> {
         let some = self.pending.split_off(self.pending.len().saturating_sub(KEYS_PER_READ));
         if some.is_empty() {
             return Ok(None);
@@ -51,7 +51,7 @@ impl Pages {
                 .to_owned();
             pipeline.add_command(scan);
         }
-        let mut page = Page::default();
+        let mut page = MemberPage::default();
         for ((at, _), answer) in some.into_iter().zip(link.read(&pipeline).await?) {
             let Some(answer) = answer else {
                 page.foreign.push(at);

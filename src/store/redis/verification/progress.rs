@@ -15,14 +15,14 @@ pub struct VerifyOptions {
 
 /// The progress of a run. Another task may watch it, and stop the run.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct VerifyProgress {
     total: AtomicU64,
     keys: AtomicU64,
     findings: AtomicU64,
     is_stopped: AtomicBool,
 }
 
-impl Progress {
+impl VerifyProgress {
     /// The keys of all masters, as counted when their scan began or at the start.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::damage::{Kind, Severity};
+use super::damage::{Kind, Weight};
 use crate::printable::printable;
 
 /// The most example keys of each kind.
@@ -49,7 +49,7 @@ pub struct VerificationReport {
 impl VerificationReport {
     /// The damage that is left, of all kinds.
     pub fn damage_left(&self) -> u64 {
-        let damage = self.findings.iter().filter(|(kind, _)| kind.severity() == Severity::Damage);
+        let damage = self.findings.iter().filter(|(kind, _)| kind.weight() == Weight::Damage);
         damage.map(|(_, tally)| tally.left()).sum()
     }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use redis::cmd;
 
-use super::batch::Batch;
+use super::batch::KeyBatch;
 use super::devices::DEVICE_MAPS;
 use super::imported_devices::IMPORTED_DEVICES;
 use super::indexes::INDEXES;
 use super::link::MasterLink;
-use super::progress::{Progress, VerifyOptions};
+use super::progress::{VerifyOptions, VerifyProgress};
 use super::report::VerificationReport;
 use super::takeover_entries::{ACTING, TAKEN_OVER};
 use super::verifier::Verifier;
@@ -30,7 +30,7 @@ impl RedisStore {
     pub async fn verify(
         &self,
         options: VerifyOptions,
-        progress: &Progress,
+        progress: &VerifyProgress,
         now_ms: u64,
     ) -> Result<VerificationReport, StoreError> {
         let started_ms = self.node_cache.clock.boottime_ms();
@@ -66,7 +66,7 @@ impl RedisStore {
     }
 
     /// Adds up the keys of all masters that answer.
-    async fn add_up_keys(&self, progress: &Progress) -> Result<(), StoreError> {
+    async fn add_up_keys(&self, progress: &VerifyProgress) -> Result<(), StoreError> {
         let masters = self.topology.map().masters.clone();
         let mut outcome = Err(StoreError::Unavailable(self.topology.why_unknown()));
         for master in &masters {
@@ -97,7 +97,7 @@ impl Verifier<'_> {
             let (next, names): (u64, Vec<Vec<u8>>) = link.query(&scan).await?;
             let count = names.len();
             self.report.keys += count as u64;
-            let batch = Batch::of(&self.store.keys, names);
+            let batch = KeyBatch::of(&self.store.keys, names);
             if let Err(error) = self.check_batch(&link, batch).await {
                 self.report.add_incomplete(format!("{address}: {error}"));
             }
@@ -110,7 +110,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    async fn check_batch(&mut self, link: &MasterLink, batch: Batch) -> Result<(), StoreError> {
+    async fn check_batch(&mut self, link: &MasterLink, batch: KeyBatch) -> Result<(), StoreError> {
         self.check_tokens(link, &batch.tokens).await?;
         self.check_user_keys(link, &INDEXES, batch.indexes).await?;
         self.check_histories(link, &batch.takeovers).await?;
@@ -123,7 +123,7 @@ impl Verifier<'_> {
         self.check_objects(link, batch.objects).await?;
         self.check_locks(link, batch.locks).await?;
         self.check_aliases(link, batch.aliases).await?;
-        self.check_requests(link, &batch.requests).await?;
+        self.check_short_lived(link, &batch.short_lived).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);
         Ok(())

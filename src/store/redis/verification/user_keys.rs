@@ -4,7 +4,7 @@ use super::damage::Kind;
 use super::inspect::{Item, ScriptArgs};
 use super::key_name::UserKey;
 use super::link::MasterLink;
-use super::pages::{Page, Pages};
+use super::pages::{MemberPage, Pages};
 use super::verifier::Verifier;
 use crate::store::error::StoreError;
 use crate::store::redis::schema::script::Script;
@@ -34,7 +34,7 @@ impl Verifier<'_> {
         let keys = users.iter().map(|user| self.user_key(check.kind, user)).collect();
         let mut is_whole = vec![true; users.len()];
         let mut pages = Pages::new(check.scan, keys);
-        while let Some(Page { members, foreign }) = pages.next(link).await? {
+        while let Some(MemberPage { members, foreign }) = pages.next(link).await? {
             for at in foreign {
                 is_whole[at] = false;
                 self.add(Kind::ForeignType, false, &self.shown_user_key(check.kind, &users[at]));

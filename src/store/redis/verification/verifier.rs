@@ -2,7 +2,7 @@
 
 use super::damage::Kind;
 use super::key_name::UserKey;
-use super::progress::{Progress, VerifyOptions};
+use super::progress::{VerifyOptions, VerifyProgress};
 use super::report::{VerificationReport, shown};
 use crate::store::call::Call;
 use crate::store::pace::Pace;
@@ -18,7 +18,7 @@ pub(crate) struct Verifier<'a> {
     pub(crate) store: &'a RedisStore,
     pub(crate) scripts: VerificationScripts,
     pub(crate) options: VerifyOptions,
-    pub(crate) progress: &'a Progress,
+    pub(crate) progress: &'a VerifyProgress,
     pub(crate) report: VerificationReport,
     advancing_call: Box<dyn Fn() -> Call<'static> + Send + Sync + 'a>,
     pace: Pace,
@@ -30,7 +30,7 @@ impl<'a> Verifier<'a> {
     pub(crate) fn new(
         store: &'a RedisStore,
         options: VerifyOptions,
-        progress: &'a Progress,
+        progress: &'a VerifyProgress,
         now_ms: u64,
     ) -> Self {
         Self {

@@ -8,9 +8,10 @@
 //! | `x` | expires_at_ms | decimal |
 //! | `f` | flags: 1 active, 2 the login token is of a former system | decimal |
 //! | `c` | created_at_ms | decimal |
-//! | `z` | user agent | text |
+//! | `z` | user agent | text with codes ([`user_agent`](super::user_agent)) |
 //! | `l` | last_login_ms, after the first login | decimal |
 //! | `n` | name, if there is one | text |
+//! | `m` | the version, as of a token | decimal |
 //! | `g` | what a former system stored of the login token, until the first login | text |
 //!
 //! An entry of the map is `<uuid>` to `<locator><expires_at_ms>`, without a separator.
@@ -20,6 +21,7 @@ use std::collections::HashMap;
 use redis::{Value, from_redis_value_ref};
 
 use super::primitives::{corrupt, decimal, number, text};
+use super::user_agent::{expand, shorten};
 use crate::foreign::Pbkdf2Hash;
 use crate::model::device_key::{DeviceChange, DeviceId, DeviceKey, LoginSecret};
 use crate::store::error::StoreError;
@@ -43,7 +45,7 @@ pub fn fields_of(device: &DeviceKey) -> Vec<(&'static str, Vec<u8>)> {
         ("x", decimal(device.expires_at_ms)),
         ("f", decimal(flags)),
         ("c", decimal(device.created_at_ms)),
-        ("z", device.user_agent.as_str().into()),
+        ("z", shorten(&device.user_agent).into()),
     ];
     fields.extend(device.last_login_ms.map(|ms| ("l", decimal(ms))));
     fields.extend(device.name.as_deref().map(|name| ("n", name.into())));
@@ -59,7 +61,7 @@ pub fn name_arg(change: &DeviceChange) -> String {
     }
 }
 
-/// Decodes a key from the answer to `HGETALL`; `None` if there is none.
+/// Decodes a key from the answer to `HGETALL`; `None` if it is empty.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -86,7 +88,7 @@ pub fn device(id: DeviceId, all: &Value) -> Result<Option<DeviceKey>, StoreError
         user: text_of("u")?,
         uuid: text_of("i")?,
         name: field("n").map(|_| text_of("n")).transpose()?,
-        user_agent: text_of("z")?,
+        user_agent: expand(&text_of("z")?).ok_or_else(|| broken("z"))?,
         created_at_ms: number_of("c")?,
         last_login_ms: field("l").map(|_| number_of("l")).transpose()?,
         is_active: flags & ACTIVE != 0,

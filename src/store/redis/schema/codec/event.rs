@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use redis::Value;
 use serde::{Deserialize, Serialize};
 
-use super::primitives::bytes;
-use crate::model::event::{CutoffEvent, Event, EventFacts, EventKind};
+use super::primitives::{bytes, pack_named};
+use super::user_agent::{expand, shorten};
+use crate::model::event::{Actor, CutoffEvent, Event, EventFacts, EventKind, cut_user_agent};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::Token;
 use crate::token_string::{HashTag, TokenId};
@@ -31,8 +32,47 @@ impl PackedFacts {
     /// Returns what the events of a new token tell.
     pub(crate) fn of(token: &Token) -> Self {
         let EventFacts { ip, user_agent, auth_slug, backend } = EventFacts::of(token);
+        let user_agent = user_agent.as_deref().map(shorten);
         Self { ip, user_agent, auth_slug, backend }
     }
+}
+
+/// The event of a new token.
+#[derive(Serialize)]
+struct PackedIssue<'a> {
+    #[serde(rename = "k")]
+    kind: &'static str,
+    #[serde(rename = "t")]
+    at_ms: u64,
+    #[serde(rename = "a")]
+    actor: String,
+    #[serde(rename = "l")]
+    token: String,
+    #[serde(rename = "d", skip_serializing_if = "Option::is_none")]
+    device: Option<&'a str>,
+    #[serde(rename = "i")]
+    ip: IpAddr,
+    #[serde(rename = "g", skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
+    auth_slug: Option<&'a str>,
+    #[serde(rename = "b", skip_serializing_if = "Option::is_none")]
+    backend: Option<&'a str>,
+}
+
+/// Encodes the event that a token was issued.
+pub(crate) fn issued(token: &Token, at_ms: u64, actor: Actor<'_>) -> Vec<u8> {
+    pack_named(&PackedIssue {
+        kind: EventKind::TokenIssued.name(),
+        at_ms,
+        actor: actor.to_string(),
+        token: token.record.id.locator(),
+        device: token.record.device(),
+        ip: token.details.ip,
+        user_agent: EventFacts::of_attempt(token).user_agent.as_deref().map(shorten),
+        auth_slug: token.record.auth_slug(),
+        backend: token.record.backend(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -84,7 +124,7 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
         cutoff: packed.cutoff.map(|name| CutoffEvent { name, before_ms: packed.before_ms }),
         facts: EventFacts {
             ip: packed.ip,
-            user_agent: packed.user_agent,
+            user_agent: packed.user_agent.and_then(|stored| cut_user_agent(expand(&stored)?)),
             auth_slug: packed.auth_slug,
             backend: packed.backend,
         },
@@ -96,13 +136,18 @@ pub fn is_whole(packed: &[u8]) -> bool {
     rmp_serde::from_slice::<PackedEvent<'_>>(packed).is_ok()
 }
 
-/// Decodes a message of the feed; `None` if it is garbled.
-pub fn message(payload: &Value) -> Option<(String, Event)> {
+/// Splits a message of the feed into the user's hash tag, the user and the packed event; `None` if it is garbled.
+pub fn split_message(payload: &Value) -> Option<(HashTag, &str, &[u8])> {
     let (hash_tag, rest) = bytes(payload)?.split_at_checked(4)?;
     let hash_tag = HashTag::parse(std::str::from_utf8(hash_tag).ok()?)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
-    let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
-    Some((user, event(hash_tag, &rest[end + 1..])?))
+    Some((hash_tag, std::str::from_utf8(&rest[..end]).ok()?, &rest[end + 1..]))
+}
+
+/// Decodes a message of the feed; `None` if it is garbled.
+pub fn message(payload: &Value) -> Option<(String, Event)> {
+    let (hash_tag, user, packed) = split_message(payload)?;
+    Some((user.to_owned(), event(hash_tag, packed)?))
 }
 
 #[cfg(test)]

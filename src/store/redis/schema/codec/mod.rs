@@ -7,3 +7,4 @@ pub mod event;
 pub mod primitives;
 pub mod takeover;
 pub mod token;
+pub mod user_agent;

@@ -38,9 +38,12 @@ if a.idle_ms or a.lifetime_ms then
 end
 if a.rotate then
   if bit.band(flags, PENDING) ~= 0 then return reply_with_token(3, user, a.locator) end
-  local rotated, err = rotate(a.locator, ARGV[3], a.rotate)
-  if err then return err end
-  if not rotated then return reply_with_token(4, user, a.locator) end
+  local secrets = redis.call('HMGET', token, 'h', 'p')
+  if not secrets[1] then return corrupt(token, 'h') end
+  local previous = rotated_out(secrets[2] or '', secrets[1], a.rotate)
+  if previous == nil then return corrupt(token, 'p') end
+  if not previous then return reply_with_token(4, user, a.locator) end
+  redis.call('HSET', token, 'h', ARGV[3], 'p', previous)
 end
 local function edit_text(field, edit)
   if edit == '-' then
@@ -62,6 +65,7 @@ if a.confirm and bit.band(flags, PENDING) ~= 0 then
   changed = bit.band(changed, bit.bnot(PENDING))
   emit(user, { k = 'token.confirmed', l = a.locator }, read_facts(a.locator))
 end
+if a.rotate or terms or changed ~= flags or a.slug ~= '' or a.scopes ~= '' then write_version(token) end
 if a.reason then
   revoke_token(user, a.locator, changed, a.reason)
 elseif changed ~= flags then

@@ -1,7 +1,7 @@
 -- Finds the permissions that the Redis user lacks. Runs alone, without shared/context.lua.
 -- Why a script: redis.acl_check_cmd exists only in scripts, and needs no permission of its own.
 --
--- Changes nothing. A denied command is tried only for the text of its refusal, which tells whether the command, a key or the
+-- Changes nothing. A denied command is tried only for the text of its refusal, which says whether the command, a key or the
 -- channel is denied.
 -- ARGV[1]  commands  names of commands whose first argument is a key
 --          keys      one key of each kind
@@ -17,6 +17,16 @@ local function may(...)
   return is_known and answer
 end
 
+-- Redis 8 also raises an error for a wrong number of arguments, which differs from command to command.
+local function may_with_key(command, key)
+  for _, count in ipairs({ 2, 1, 3, 4 }) do
+    local arguments = {}
+    for at = 1, count do arguments[at] = key end
+    if may(command, unpack(arguments)) then return true end
+  end
+  return false
+end
+
 local function is_whole_command_denied(command, key)
   local arguments, refusal = {}, ''
   for _ = 1, 4 do
@@ -30,7 +40,7 @@ end
 
 for _, command in ipairs(a.commands) do
   for _, key in ipairs(a.keys) do
-    if not may(command, key, key) then
+    if not may_with_key(command, key) then
       if is_whole_command_denied(command, key) then
         table.insert(missing, { command, 'command' })
         break
@@ -43,7 +53,7 @@ if not may('PUBLISH', a.channel, '') then
   local refusal = redis.pcall('PUBLISH', a.channel, '').err
   table.insert(missing, { 'PUBLISH', string.find(refusal, 'channel') and 'channel' or 'command' })
 end
--- No script runs SUBSCRIBE, so its refusal tells nothing; but the check works without a channel.
+-- No script runs SUBSCRIBE, so its refusal proves nothing; but the check works without a channel.
 if not may('SUBSCRIBE', a.channel) then
   table.insert(missing, { 'SUBSCRIBE', may('SUBSCRIBE') and 'channel' or 'command' })
 end

@@ -16,7 +16,7 @@ local device = key('d', a.locator)
 local d = redis.call('HMGET', device, 'u', 'i', 'h', 'x', 'f', 'g')
 local user, uuid, hash, expires_at_ms, flags, imported = d[1], d[2], d[3], tonumber(d[4]), tonumber(d[5]), d[6]
 
--- Every refusal takes the same number of commands, so that its time tells nothing. These commands change nothing: a missing
+-- Every refusal takes the same number of commands, so that its time reveals nothing. These commands change nothing: a missing
 -- key has no history, and a repeated refusal is not written again.
 local function refuse_without_event()
   local nothing = key('m', 'probe')

@@ -14,6 +14,7 @@ use crate::model::token::{
 };
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, number, text, unpack};
+use crate::store::redis::schema::codec::user_agent::expand;
 use crate::token_string::{SecretHash, TokenId, VerifiedMark};
 
 /// The fields of an answer, by their letters.
@@ -116,7 +117,7 @@ impl<'a> Fields<'a> {
             Some(_) => unpack(self.r).ok_or_else(|| corrupt(id, "r"))?,
         };
         Ok(TokenDetails {
-            user_agent: cold.user_agent.into(),
+            user_agent: expand(&cold.user_agent).ok_or_else(|| corrupt(id, "z"))?,
             ip: cold.ip,
             expiration: flags & EXPIRATION != 0,
             related_objects: related

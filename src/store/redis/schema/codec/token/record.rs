@@ -11,6 +11,7 @@ use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Revocation, Token, TokenChange, TokenRecord};
 use crate::store::error::StoreError;
 use crate::store::redis::schema::codec::primitives::{bytes, corrupt, decimal, number, pack, text, unpack};
+use crate::store::redis::schema::codec::user_agent::shorten;
 use crate::token_string::TokenId;
 
 /// The fields that make a [`TokenRecord`].
@@ -40,7 +41,7 @@ pub fn fields_of(token: &Token) -> Vec<(&'static str, Vec<u8>)> {
         fields.push(("o", scopes.into()));
     }
     let origin = details.origin.map(Scheme::name);
-    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: &details.user_agent, origin })));
+    fields.push(("z", pack(&Cold { ip: details.ip, user_agent: shorten(&details.user_agent), origin })));
     if !details.related_objects.is_empty() {
         let pairs: Vec<_> =
             details.related_objects.iter().map(|o| (o.content_type.as_str(), o.object_id.as_str())).collect();

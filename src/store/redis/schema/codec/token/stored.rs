@@ -37,7 +37,8 @@ pub(crate) struct Terms<'a> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Cold<'a> {
     pub(crate) ip: IpAddr,
-    pub(crate) user_agent: &'a str,
+    /// The user agent in its stored form.
+    pub(crate) user_agent: String,
     /// Native tokens do not have it, so earlier versions wrote the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) origin: Option<&'a str>,

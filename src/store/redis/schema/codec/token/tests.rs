@@ -1,37 +1,19 @@
 use super::record::*;
 use crate::foreign::Scheme;
 use crate::model::takeover::ActiveTakeover;
-use crate::model::token::{
-    AccessMark, Bars, Cached, PreviousSecret, PreviousSecrets, RefusedMarks, RelatedObject, Texts, Token,
-    TokenDetails, TokenRecord,
-};
+use crate::model::token::{Bars, PreviousSecret, RelatedObject, Texts, Token, TokenDetails, TokenRecord};
 use crate::store::error::StoreError;
-use crate::token_string::{SecretHash, TokenId, VerifiedMark};
+use crate::token_string::{SecretHash, TokenId};
 use redis::Value;
 use std::sync::Arc;
 
 fn sample() -> Token {
+    let id = TokenId::parse("jE1hGDDTZBpo-Upp").unwrap();
+    let hash = SecretHash::from_slice(&[7; 16]).unwrap();
+    let texts = Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f"));
+    let issued = TokenRecord::issued(id, hash, texts, 1_800_000_000_000, 3_600, 1_800_009_000_000);
     Token {
-        record: Arc::new(TokenRecord {
-            id: TokenId::parse("jE1hGDDTZBpo-Upp").unwrap(),
-            secret_hash: SecretHash::from_slice(&[7; 16]).unwrap(),
-            texts: Texts::new("ålice", Some("staff"), Some("ldap"), Some("0f")),
-            verified: VerifiedMark::default(),
-            takeover: None,
-            previous: PreviousSecrets::default(),
-            refused: RefusedMarks::default(),
-            is_active: true,
-            bars: Bars::PENDING,
-            allowed_cookie: true,
-            allowed_header: false,
-            expires_at_ms: 1_800_000_003_600,
-            idle_ms: 3_600,
-            ends_at_ms: 1_800_009_000_000,
-            created_at_ms: 1_800_000_000_000,
-            accesses: AccessMark::default(),
-            details: Cached::default(),
-            json: Cached::default(),
-        }),
+        record: Arc::new(TokenRecord { bars: Bars::PENDING, allowed_header: false, ..issued }),
         details: Arc::new(TokenDetails {
             user_agent: "curl/8".into(),
             ip: "203.0.113.7".parse().unwrap(),

@@ -2,7 +2,7 @@
 
 local CUTOFFS = key('m', 'cutoffs')
 
--- Returns the entry of a cut-off, and its packed form; nil if there is none, or nil and an error if it is corrupt.
+-- Returns the entry of a cut-off, and its packed form; nil if it is not set, or nil and an error if it is corrupt.
 local function read_cutoff(name)
   local packed = redis.call('HGET', CUTOFFS, name)
   if not packed then return nil end
@@ -16,6 +16,6 @@ end
 -- Publishes an event: k kind, c name, x time. It is of no user, so it is in no history.
 local function announce_cutoff(event)
   event.t, event.a = now_ms, ctx.actor
-  redis.call('PUBLISH', ctx.channel, ctx.hash_tag .. '\0' .. cmsgpack.pack(event))
+  redis.call('PUBLISH', ctx.channel .. ':endings', ctx.hash_tag .. '\0' .. cmsgpack.pack(event))
 end
 

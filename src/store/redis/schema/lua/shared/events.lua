@@ -1,13 +1,10 @@
 -- Events of users, and the reply of a script that may emit some. Needs context.lua.
 
--- Formats a number as an integer. Lua's own conversion to text loses digits of large numbers, and Redis's own conversion of
--- an argument takes several times as long.
-local function decimal(number) return string.format('%d', number) end
-
--- The longest user agent in an event: it exists once per event.
+-- The longest stored form of a user agent in an event: it exists once per event. Its text is no shorter
+-- (codec/user_agent.rs), and the codec cuts that at the same length.
 local USER_AGENT_BYTES = 128
 
--- Returns the user agent as events have it, or nil. The codec in Rust cuts it in the same way, at the end of a character.
+-- Returns a user agent's stored form as events have it, cut at the end of a character, or nil.
 local function shortened(user_agent)
   if type(user_agent) ~= 'string' or user_agent == '' then return nil end
   local length = math.min(#user_agent, USER_AGENT_BYTES)
@@ -27,17 +24,26 @@ local function token_facts(slug, terms, cold)
   return facts
 end
 
--- Events to write when the script ends: {{user, packed event}, ...}
+-- The kinds of events that every node hears, on a channel of their own: it remembers them (replay/mod.rs). The others are for
+-- readers of the feed only.
+local ENDINGS = {
+  ['token.revoked'] = true, ['takeover.ended'] = true, ['device.ended'] = true, ['user.locked'] = true,
+  ['user.unlocked'] = true, ['user.erased'] = true,
+}
+
+-- Events to write when the script ends: {{user, packed event, channel}, ...}
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason. `facts` are the facts of its token, from token_facts.
+-- w the reason; of an ended device key also y its locator, and m the version in which it was deactivated. `facts` are the facts
+-- of its token, from token_facts.
 local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
   if facts then
     for name, fact in pairs(facts) do event[name] = fact end
   end
-  table.insert(emitted, { user, cmsgpack.pack(event) })
+  local channel = ENDINGS[event.k] and ctx.channel .. ':endings' or ctx.channel
+  table.insert(emitted, { user, cmsgpack.pack(event), channel })
 end
 
 -- Reverse-index entries in other slots that this script made stale. Of tokens: {locator, content type, object id, whether
@@ -54,7 +60,7 @@ local function finish(answer, always_trims)
     local user, event = pair[1], pair[2]
     of_users[user] = of_users[user] or {}
     table.insert(of_users[user], event)
-    redis.call('PUBLISH', ctx.channel, ctx.hash_tag .. user .. '\0' .. event)
+    redis.call('PUBLISH', pair[3], ctx.hash_tag .. user .. '\0' .. event)
   end
   for user, events in pairs(ctx.max_events > 0 and of_users or {}) do
     -- Events beyond the limit are only published. A history of another type must not undo what the script did, so its

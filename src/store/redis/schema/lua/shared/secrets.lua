@@ -1,21 +1,23 @@
--- A token's secrets, replaced and compared; model/token/rotation.rs has the same rules. Needs tokens.lua.
+-- A token's secrets, replaced and compared; model/token/rotation.rs has the same rules. Needs `now_ms` only.
 --
 -- Field p has the secrets besides the current one, oldest first. A sibling of the current secret has the deadline 0 and is
 -- good until a rotation opens the next window. Any other secret was rotated out: it is good until its deadline, and is then
 -- remembered, so that reuse can be told from a forged secret.
 local SECRET_HASH_BYTES, SIBLING = 16, 0
 
--- Returns {{hash, deadline_ms}, ...}; or nil and an error if the field is corrupt.
-local function previous_secrets(locator)
-  local packed, secrets = redis.call('HGET', key('t', locator), 'p') or '', {}
+-- Returns the secrets in a field p as {{hash, deadline_ms}, ...}; nil if it is corrupt.
+local function previous_secrets(packed)
+  local secrets = {}
   for at = 1, #packed, SECRET_HASH_BYTES + 13 do
     local hash = string.sub(packed, at, at + SECRET_HASH_BYTES - 1)
     local deadline_ms = tonumber(string.sub(packed, at + SECRET_HASH_BYTES, at + SECRET_HASH_BYTES + 12))
-    if not deadline_ms then return nil, corrupt(key('t', locator), 'p') end
+    if not deadline_ms then return nil end
     table.insert(secrets, { hash = hash, deadline_ms = deadline_ms })
   end
   return secrets
 end
+
+local function pack_secret(secret) return secret.hash .. string.format('%013.0f', secret.deadline_ms) end
 
 local function is_sibling(secret) return secret.deadline_ms == SIBLING end
 
@@ -29,14 +31,12 @@ local function count(secrets, wanted)
   return found
 end
 
--- Replaces a token's secret; `by` has grace_ms, max_siblings and max_remembered. Returns whether it did, because one window
--- hands out a limited number of secrets; or nil and an error if a field is corrupt.
-local function rotate(locator, hash, by)
-  local token = key('t', locator)
-  local secrets, err = previous_secrets(locator)
-  if err then return nil, err end
-  local current = redis.call('HGET', token, 'h')
-  if not current then return nil, corrupt(token, 'h') end
+-- Returns the next field p of a token whose secret `current` is replaced now; `by` has grace_ms, max_siblings and
+-- max_remembered. Returns false if it must not be replaced, because one window hands out a limited number of secrets; nil if
+-- field p, `packed`, is corrupt.
+local function rotated_out(packed, current, by)
+  local secrets = previous_secrets(packed)
+  if not secrets then return nil end
   local is_in_grace = function(secret) return secret.deadline_ms > now_ms end
   local is_window_open = by.grace_ms > 0 and count(secrets, is_in_grace) > 0
   table.insert(secrets, { hash = current, deadline_ms = SIBLING })
@@ -52,16 +52,8 @@ local function rotate(locator, hash, by)
     if surplus > 0 and is_remembered(secret) then
       surplus = surplus - 1
     else
-      table.insert(kept, secret.hash .. string.format('%013.0f', secret.deadline_ms))
+      table.insert(kept, pack_secret(secret))
     end
   end
-  redis.call('HSET', token, 'h', hash, 'p', table.concat(kept))
-  return true
-end
-
--- Returns whether a secret is remembered as rotated out; or nil and an error if a field is corrupt.
-local function is_rotated_out(locator, hash)
-  local secrets, err = previous_secrets(locator)
-  if err then return nil, err end
-  return count(secrets, function(secret) return secret.hash == hash and is_remembered(secret) end) > 0
+  return table.concat(kept)
 end

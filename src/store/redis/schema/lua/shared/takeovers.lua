@@ -1,7 +1,7 @@
 -- Ending a takeover. Needs tokens.lua. codec/takeover.rs describes a token's takeovers, dw:o.
 
 -- Ends the takeover of a token whose field t is `packed`. Returns it if it was still under way, else nil; a garbled one was
--- not. A history of another type does not keep the takeover from ending. `facts` are the token's.
+-- not. A history of another type does not stop the takeover's end. `facts` are the token's.
 local function end_packed_takeover(user, locator, packed, reason, facts)
   redis.call('HDEL', key('t', locator), 't')
   local is_whole, takeover = pcall(cmsgpack.unpack, packed)

@@ -5,7 +5,7 @@ local ACTIVE, PENDING, LOCKED = 1, 16, 32
 
 local function is_active(flags) return bit.band(flags, ACTIVE) ~= 0 end
 
--- Loads a token: {user, flags, expires_at_ms, is_revoked, device, is_expired}. Returns nil if there is none, or nil and an
+-- Loads a token: {user, flags, expires_at_ms, is_revoked, device, is_expired}. Returns nil if it does not exist, or nil and an
 -- error if it is corrupt. Purges a token whose time and grace are past.
 --
 -- An expired token counts as absent. Revocations pass `with_expired` and get it with is_expired: a renewal on its way must
@@ -28,6 +28,15 @@ local function load_or_purge(locator, with_expired)
     user = user, flags = flags, expires_at_ms = expires_at_ms, device = t[5],
     is_revoked = not active, is_expired = is_expired,
   }
+end
+
+-- Gives a changed token or device key its next version, field m: the time of the change, but later than the version before.
+-- Without the field, the version is the time of creation.
+local function write_version(name)
+  local before = redis.call('HMGET', name, 'm', 'c')
+  local version_ms = math.max(now_ms, (tonumber(before[1]) or tonumber(before[2]) or 0) + 1)
+  redis.call('HSET', name, 'm', decimal(version_ms))
+  return version_ms
 end
 
 -- Reads what events tell of a token.

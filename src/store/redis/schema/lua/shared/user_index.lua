@@ -1,4 +1,4 @@
--- A user's index, dw:u: its score ranges (see schema/mod.rs), pruning and TTL. Needs events.lua.
+-- A user's index, dw:u: its score ranges (see schema/mod.rs), pruning and TTL. Needs decimal.lua.
 
 local OLDEST, REVOKED = -2 ^ 51, 2 ^ 50
 local BELOW_REVOKED = '(' .. decimal(REVOKED)

@@ -1,0 +1,293 @@
+//! Which data a master serves, and whether this node has accepted it.
+//!
+//! A server that was restarted and a replica that was promoted may lack what was acknowledged before. Two ids of `INFO`
+//! name the data of a master: `run_id` changes with each start of the server, `master_replid` with each promotion, also
+//! of a server that had been demoted (Redis documentation, "Replication"). This node accepts the data once it has merged
+//! into it what it remembers (`replay`). It uses no connection before it has accepted the data at the other end.
+//!
+//! All connections to the same data share one `DataIdentity`, so one load tells whether it is still accepted.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redis::aio::ConnectionLike;
+use redis::{RedisResult, cmd};
+use tokio::sync::watch;
+
+use super::slot_set::SlotSet;
+
+/// The sections of `INFO` that name the data.
+pub(crate) const IDENTITY_SECTIONS: [&str; 2] = ["server", "replication"];
+
+/// Names the data of a server.
+pub(crate) struct DataIdentity {
+    /// The id of the server process; empty if it has none.
+    pub(crate) run_id: String,
+    replication_id: String,
+    is_accepted: Arc<AtomicBool>,
+}
+
+impl DataIdentity {
+    fn new(info: &str) -> Self {
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        let (run_id, replication_id) = (field("run_id:").trim(), field("master_replid:").trim());
+        Self {
+            run_id: run_id.to_owned(),
+            replication_id: replication_id.to_owned(),
+            is_accepted: Arc::default(),
+        }
+    }
+
+    /// Returns whether this node may use the data.
+    #[inline]
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.is_accepted.load(Ordering::SeqCst)
+    }
+
+    /// Returns what tells whether this node may use the data.
+    pub(crate) fn acceptance(&self) -> Arc<AtomicBool> {
+        self.is_accepted.clone()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.run_id, &self.replication_id) == (&other.run_id, &other.replication_id)
+    }
+
+    /// Asks the server whether its data is still this.
+    pub(crate) async fn lasts(&self, connection: &mut impl ConnectionLike) -> RedisResult<bool> {
+        Ok(self.is_same(&Self::new(&ask(connection).await?)))
+    }
+}
+
+/// Asks a server for what names its data.
+async fn ask(connection: &mut impl ConnectionLike) -> RedisResult<String> {
+    cmd("INFO").arg(&IDENTITY_SECTIONS).query_async(connection).await
+}
+
+/// What a node knows of the data of one master. A master that is replaced by another object at the same address hands
+/// it on.
+pub(crate) struct MasterData {
+    state: Mutex<DataState>,
+    /// How many attempts to accept the data have ended.
+    attempts: watch::Sender<u64>,
+    settles_until_ms: AtomicU64,
+}
+
+struct DataState {
+    /// The data that was accepted last.
+    accepted: Option<Arc<DataIdentity>>,
+    /// Data that a connection has met and that is not accepted.
+    candidate: Option<Arc<DataIdentity>>,
+    /// The slots into which this node has merged.
+    merged: SlotSet,
+    /// The node knew the master when it started: others have served from its first data already.
+    is_first: bool,
+    is_attempted: bool,
+    failure: String,
+}
+
+/// An attempt to accept the data of a master. There is one at a time. It ends when this is dropped.
+pub(crate) struct AcceptanceAttempt {
+    data: Arc<MasterData>,
+    outcome: Result<(), String>,
+}
+
+impl MasterData {
+    /// `is_first`: the node has just started, and this is one of the first masters that it knows.
+    pub(crate) fn new(is_first: bool) -> Arc<Self> {
+        let state = DataState {
+            accepted: None,
+            candidate: None,
+            merged: SlotSet::default(),
+            is_first,
+            is_attempted: false,
+            failure: String::new(),
+        };
+        let (attempts, settles_until_ms) = (watch::Sender::new(0), AtomicU64::new(0));
+        Arc::new(Self { state: Mutex::new(state), attempts, settles_until_ms })
+    }
+
+    fn state(&self) -> MutexGuard<'_, DataState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the data that the `INFO` of a connection names.
+    pub(crate) fn identify(&self, info: &str) -> Arc<DataIdentity> {
+        let seen = DataIdentity::new(info);
+        let mut state = self.state();
+        let known = [&state.accepted, &state.candidate];
+        if let Some(known) = known.into_iter().flatten().find(|known| known.is_same(&seen)) {
+            return known.clone();
+        }
+        state.candidate.insert(Arc::new(seen)).clone()
+    }
+
+    /// Asks for the data at the other end of a connection.
+    pub(crate) async fn ask(&self, connection: &mut impl ConnectionLike) -> RedisResult<Arc<DataIdentity>> {
+        Ok(self.identify(&ask(connection).await?))
+    }
+
+    /// Takes the acceptance back: the server has other data now, or is no longer the master.
+    pub(crate) fn renounce(&self) {
+        if let Some(accepted) = &self.state().accepted {
+            accepted.is_accepted.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Subscribes to the ends of attempts.
+    pub(crate) fn attempts(&self) -> watch::Receiver<u64> {
+        self.attempts.subscribe()
+    }
+
+    /// Returns why the last attempt failed; empty if it did not.
+    pub(crate) fn failure(&self) -> String {
+        self.state().failure.clone()
+    }
+
+    /// Begins an attempt, unless one is under way.
+    pub(crate) fn begin_attempt(self: &Arc<Self>) -> Option<AcceptanceAttempt> {
+        let mut state = self.state();
+        let is_free = !std::mem::replace(&mut state.is_attempted, true);
+        is_free.then(|| AcceptanceAttempt {
+            data: self.clone(),
+            outcome: Err("the attempt was given up".into()),
+        })
+    }
+
+    /// Returns the slots of `own` into which this node has not merged. `None` if the data is not accepted: it is merged into
+    /// all of them before it is.
+    pub(crate) fn unmerged(&self, own: &SlotSet) -> Option<SlotSet> {
+        let state = self.state();
+        let is_accepted = state.accepted.as_ref().is_some_and(|accepted| accepted.is_accepted());
+        is_accepted.then(|| own.without(&state.merged))
+    }
+
+    /// Notes that this node has merged into more slots of the accepted data.
+    pub(crate) fn add_merged(&self, slots: &SlotSet) {
+        self.state().merged.add_all(slots);
+    }
+
+    /// Lets negative answers count for nothing until this time.
+    pub(crate) fn settle_until(&self, until_ms: u64) {
+        self.settles_until_ms.store(until_ms, Ordering::SeqCst);
+    }
+
+    /// Returns whether another node may be about to write here what this node does not find.
+    pub(crate) fn is_settling(&self, now_ms: u64) -> bool {
+        now_ms < self.settles_until_ms.load(Ordering::SeqCst)
+    }
+}
+
+impl AcceptanceAttempt {
+    /// Returns whether accepting this data changes what this node serves from: it is other data than before.
+    pub(crate) fn is_change(&self, identity: &DataIdentity) -> bool {
+        let state = self.data.state();
+        match &state.accepted {
+            Some(accepted) => !accepted.is_same(identity),
+            None => !state.is_first,
+        }
+    }
+
+    /// Accepts data into whose slots `merged` this node has merged.
+    pub(crate) fn accept(mut self, identity: &Arc<DataIdentity>, merged: SlotSet) {
+        let mut state = self.data.state();
+        if let Some(former) = &state.accepted {
+            former.is_accepted.store(false, Ordering::SeqCst);
+        }
+        identity.is_accepted.store(true, Ordering::SeqCst);
+        state.accepted = Some(identity.clone());
+        state.merged = merged;
+        drop(state);
+        self.outcome = Ok(());
+    }
+
+    /// Ends the attempt without success.
+    pub(crate) fn fail(mut self, reason: String) {
+        self.outcome = Err(reason);
+    }
+}
+
+impl Drop for AcceptanceAttempt {
+    fn drop(&mut self) {
+        let mut state = self.data.state();
+        state.is_attempted = false;
+        state.failure = std::mem::replace(&mut self.outcome, Ok(())).err().unwrap_or_default();
+        drop(state);
+        self.data.attempts.send_modify(|ended| *ended += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(run_id: &str, replication_id: &str) -> String {
+        format!(
+            "# Server\r\nrun_id:{run_id}\r\n# Replication\r\nmaster_replid:{replication_id}\r\nmaster_replid2:0\r\n"
+        )
+    }
+
+    fn accept(data: &Arc<MasterData>, identity: &Arc<DataIdentity>) -> bool {
+        let attempt = data.begin_attempt().unwrap();
+        let is_change = attempt.is_change(identity);
+        attempt.accept(identity, SlotSet::default());
+        is_change
+    }
+
+    #[test]
+    fn connections_to_the_same_data_share_its_identity() {
+        let data = MasterData::new(true);
+        let first = data.identify(&info("a", "1"));
+        assert!(Arc::ptr_eq(&first, &data.identify(&info("a", "1"))) && !first.is_accepted());
+        assert!(!accept(&data, &first), "the first data of a node is no change");
+        assert!(first.is_accepted() && Arc::ptr_eq(&first, &data.identify(&info("a", "1"))));
+        for other in [info("b", "1"), info("a", "2")] {
+            let other = data.identify(&other);
+            assert!(!Arc::ptr_eq(&first, &other) && !other.is_accepted());
+        }
+        assert!(first.is_accepted(), "until the other data is accepted");
+    }
+
+    #[test]
+    fn one_data_is_accepted_at_a_time() {
+        let data = MasterData::new(true);
+        let (first, second) = (data.identify(&info("a", "1")), data.identify(&info("a", "2")));
+        accept(&data, &first);
+        assert!(accept(&data, &second));
+        assert!(!first.is_accepted() && second.is_accepted());
+        data.renounce();
+        assert!(!second.is_accepted());
+        assert!(!accept(&data, &second), "it is the same data as before");
+    }
+
+    #[test]
+    fn a_master_that_joins_later_is_a_change() {
+        let data = MasterData::new(false);
+        assert!(accept(&data, &data.identify(&info("a", "1"))));
+    }
+
+    #[test]
+    fn there_is_one_attempt_at_a_time() {
+        let data = MasterData::new(true);
+        let ended = data.attempts();
+        let attempt = data.begin_attempt().unwrap();
+        assert!(data.begin_attempt().is_none());
+        attempt.fail("no".into());
+        assert_eq!((data.failure().as_str(), *ended.borrow()), ("no", 1));
+        drop(data.begin_attempt().unwrap());
+        assert_eq!(data.failure(), "the attempt was given up");
+    }
+
+    #[test]
+    fn slots_are_merged_into_once() {
+        let data = MasterData::new(true);
+        let slots = |slots: &[u16]| slots.iter().copied().collect::<SlotSet>();
+        assert!(data.unmerged(&slots(&[1])).is_none());
+        let identity = data.identify(&info("a", "1"));
+        data.begin_attempt().unwrap().accept(&identity, slots(&[1]));
+        assert!(data.unmerged(&slots(&[1])).unwrap().is_empty());
+        assert!(data.unmerged(&slots(&[1, 2])).unwrap() == slots(&[2]));
+        data.add_merged(&slots(&[2]));
+        assert!(data.unmerged(&slots(&[1, 2])).unwrap().is_empty());
+    }
+}
