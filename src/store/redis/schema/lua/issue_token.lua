@@ -12,6 +12,7 @@
 -- Returns 1; 2 if the user is locked; 3 if the user is at a limit: then no token was issued.
 local user, locator = ARGV[10], ARGV[11]
 local index, lock = ARGV[3] .. 'u' .. named .. user, ARGV[3] .. 'l' .. named .. user
+-- Fails while the slot migrates, as in context.lua: the token does not exist.
 if redis.call('EXISTS', token, lock) > 0 then
   if redis.call('EXISTS', lock) == 1 then return 2 end
   return redis.error_reply('DWEXISTS the token id is taken')
