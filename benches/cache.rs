@@ -13,8 +13,6 @@ use doorward::internals::token_string::TokenId;
 
 const SERVER: ServerIndex = ServerIndex(0);
 const MILLION: usize = 1_000_000;
-/// More than a million, so that uneven shards evict nothing.
-const CAPACITY: usize = MILLION + MILLION / 8;
 
 /// Pairs of runs of one thread and of two, and the looks of each thread in a run.
 const PAIRS: usize = 15;
@@ -61,17 +59,21 @@ fn resident_bytes() -> usize {
 }
 
 fn memory(_: &mut Criterion) {
-    let tokens = tokens(MILLION);
-    let before = resident_bytes();
-    let cache = filled(CAPACITY, &tokens);
-    let entries = cache.stats().entries;
-    println!("memory: {entries} entries, {} bytes each", (resident_bytes() - before) / entries);
+    for count in [MILLION, 10 * MILLION] {
+        let tokens = tokens(count);
+        let before = resident_bytes();
+        let cache = filled(count + count / 8, &tokens);
+        let entries = cache.stats().entries;
+        println!("memory: {entries} entries, {} bytes each", (resident_bytes() - before) / entries);
+        // Freed memory would count as the next cache's.
+        std::mem::forget(cache);
+    }
 }
 
 fn hit(c: &mut Criterion) {
-    for count in [1_000, 100_000, MILLION] {
+    for count in [1_000, 100_000, MILLION, 10 * MILLION] {
         let tokens = tokens(count);
-        let cache = filled(CAPACITY.min(count * 2), &tokens);
+        let cache = filled(count + count.max(1_000) / 8, &tokens);
         let mut order = tokens.iter().cycle();
         c.bench_function(&format!("hit/{count} entries"), |b| {
             b.iter(|| order.next().map(|id| look(&cache, black_box(id))));
@@ -90,7 +92,7 @@ fn look(cache: &NearCache<Value>, id: &TokenId) -> bool {
 fn two_threads(_: &mut Criterion) {
     for count in [1, 1_000, 10_000, 100_000, MILLION] {
         let tokens = tokens(count);
-        let cache = filled(CAPACITY.min(count * 2), &tokens);
+        let cache = filled(count + count.max(1_000) / 8, &tokens);
         let mut pairs: Vec<_> = (0..PAIRS)
             .map(|_| (cost_ns(&cache, &tokens, 1), cost_ns(&cache, &tokens, 2)))
             .map(|(one, two)| (2.0 * one / two, one, two))

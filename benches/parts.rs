@@ -24,7 +24,7 @@ use doorward::internals::store::memory::MemoryStore;
 use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string::{Minted, TokenKeys, TokenKind, mint, parse};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Token, TokenRecord, Transport};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -117,6 +117,7 @@ fn look_ups(c: &mut Criterion) {
         accept_eviction: false,
         takeovers: true,
         replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let memory = Store::Memory(Arc::new(MemoryStore::new(limits, TOKENS)));
     let redis = Store::Redis(RedisStore::new(options, limits, Clock::system()));

@@ -48,7 +48,7 @@
 //! doorward = { path = "../doorward", default-features = false, features = ["tls"] }
 //! ```
 //!
-//! Of a repository, name the tag or the commit: `doorward = { git = "…", rev = "…", default-features = false }`.
+//! For a repository, name the tag or the commit: `doorward = { git = "…", rev = "…", default-features = false }`.
 //!
 //! | feature | adds | contains |
 //! |---|---|---|
@@ -75,7 +75,7 @@ mod config;
 mod counter;
 mod entropy;
 mod files;
-#[allow(missing_docs)] // not in the facade
+#[allow(missing_docs)] // in the facade only with `Scheme` and `SourceDigest`
 mod foreign;
 #[cfg(feature = "server")]
 #[allow(missing_docs)] // not in the facade
@@ -110,16 +110,21 @@ pub use crate::config::{Config, LoadError, load_node};
 pub use crate::entropy::Entropy;
 pub use crate::foreign::{Scheme, SourceDigest};
 pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
-pub use crate::model::event::Actor;
+pub use crate::model::device_key::{DeviceChange, DeviceKey};
+pub use crate::model::event::{Actor, CutoffEvent, Event, EventFacts, EventKind};
 pub use crate::model::revoke_reason::RevokeReason;
 pub use crate::model::route_check::RouteCheck;
-pub use crate::model::token::{Token, TokenChange, TokenDetails, TokenRecord, Transport};
+pub use crate::model::takeover::{ActiveTakeover, EndedTakeover, Takeover};
+pub use crate::model::token::{
+    RelatedObject, Revocation, Token, TokenChange, TokenDetails, TokenRecord, Transport,
+};
 pub use crate::node::{Node, StartError, WorkerDied};
 pub use crate::request_check::{
     Admission, ForbiddenReason, IncomingRequest, Refusal, RequestCheck, RequestDecision,
 };
 pub use crate::service::{
-    ExportedString, ImportRecord, ImportResult, Issued, NewToken, Service, ServiceError,
+    ExportedString, ImportRecord, ImportResult, Issued, MadeDevice, NewDevice, NewToken, RotatedDevice,
+    Service, ServiceError,
 };
 pub use crate::store::{Rejection, StoreError};
 pub use crate::token_string::TokenId;

@@ -52,6 +52,11 @@ mod clients {
     mod python;
 }
 
+/// The console in Chromium.
+mod console {
+    mod browser;
+}
+
 /// The examples in the documents.
 mod documents {
     mod sessions;
@@ -97,6 +102,11 @@ mod migration {
     mod sources;
     mod switch;
     mod traffic;
+}
+
+/// What packaging/ has for Kubernetes.
+mod packaging {
+    mod chart;
 }
 
 /// The program: health check, signals and secrecy of its log.

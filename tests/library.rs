@@ -9,15 +9,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use doorward::internals::config;
-use doorward::internals::model::device_key::DeviceChange;
-use doorward::internals::model::event::Actor;
-use doorward::internals::model::revoke_reason::RevokeReason;
-use doorward::internals::model::token::RelatedObject;
 use doorward::internals::node::metrics::{Metrics, TextFormat};
-use doorward::internals::service::NewDevice;
 use doorward::{
-    Access, Clock, Config, Entropy, NewToken, Node, ServiceError, StoreError, TokenChange, Transport,
-    Validator,
+    Access, Actor, Clock, Config, DeviceChange, Entropy, NewDevice, NewToken, Node, RelatedObject,
+    RevokeReason, ServiceError, StoreError, TokenChange, Transport, Validator,
 };
 
 use crate::common::process::wait_for;

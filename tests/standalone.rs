@@ -30,6 +30,10 @@ mod admin_plane {
     mod tokens;
 }
 
+mod console {
+    mod serving;
+}
+
 mod documents {
     mod limits;
     mod peer_behaviours;
@@ -56,6 +60,11 @@ mod listeners {
 
 mod metrics {
     mod listener;
+}
+
+mod packaging {
+    mod build_context;
+    mod unit;
 }
 
 mod process {

@@ -12,6 +12,7 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::credentials::{credential_header, further_cookies, header_schemes};
+use super::parse::durable_writes::durable_writes;
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, grpc_listen_addr, listen_addr, optional_listen_addr, optional_path};
@@ -26,8 +27,9 @@ use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
 use crate::values::stale_grace::MAX_STALE_GRACE_MS;
 use crate::values::{
-    AccessLogRule, ApiKey, CredentialHeader, FurtherCookie, HeaderScheme, ListenAddr, LogFormat, LogLevel,
-    Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl, TrustedProxies, Url,
+    AccessLogRule, ApiKey, CredentialHeader, DurableWrites, FurtherCookie, HeaderScheme, ListenAddr,
+    LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl,
+    TrustedProxies, Url,
 };
 
 const LIFETIME_MS: RangeInclusive<u64> = SECOND_MS..=MAX_AGE_SECONDS * SECOND_MS;
@@ -239,6 +241,10 @@ settings! {
     replay_window_ms: u64 = duration_ms(0..=10 * MINUTE_MS),
         "replay-window", "DURATION", "60s",
         "How long changes are remembered, to repeat those that Redis loses in a failover; 0 remembers none";
+
+    durable_writes: DurableWrites = durable_writes,
+        "durable-writes", "WHAT", "none",
+        "What a change waits for before it is acknowledged: none, replicas:N or disk";
 
     touch_resolution_ms: u64 = duration_ms(0..=HOUR_MS),
         "touch-resolution", "DURATION", "60s",

@@ -48,6 +48,7 @@ fn redis_options(config: &Config, url: &RedisUrl) -> Result<RedisOptions, StartE
         accept_eviction: config.accept_eviction,
         takeovers: config.takeovers,
         replay_window_ms: config.replay_window_ms,
+        durable_writes: config.durable_writes,
     })
 }
 

@@ -149,7 +149,7 @@ impl Service {
 
     /// A store operation of now.
     pub(crate) fn call<'a>(&self, actor: Actor<'a>) -> Call<'a> {
-        Call { now_ms: self.clock.now_ms(), actor, once: None }
+        Call::new(self.clock.now_ms(), actor)
     }
 
     /// Lists the events of a user's tokens, takeovers and device keys, newest first.

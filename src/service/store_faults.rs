@@ -7,6 +7,7 @@ use crate::store::StoreError;
 #[derive(Debug, Default)]
 pub(crate) struct StoreFaults {
     unavailable: RepeatedFault,
+    not_durable: RepeatedFault,
     corrupt: RepeatedFault,
 }
 
@@ -19,6 +20,12 @@ impl StoreFaults {
                 if let Some(due) = self.unavailable.due(boottime_ms) {
                     let suppressed = due.suppressed;
                     tracing::warn!(reason, request_id, suppressed, "store unavailable, request not served");
+                }
+            }
+            StoreError::NotDurable => {
+                if let Some(due) = self.not_durable.due(boottime_ms) {
+                    let suppressed = due.suppressed;
+                    tracing::warn!(request_id, suppressed, "change not durable in time");
                 }
             }
             StoreError::Corrupt { .. } => {

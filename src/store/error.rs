@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The store must not be used as it is, and nothing was changed. An operator has to act.
     #[error("the store must not be used: {0}")]
     Unusable(String),
+    /// The change was made, but too few copies of it were acknowledged in time (`durable-writes`): a failover may lose it.
+    #[error("the change is done, but not as durable as durable-writes demands")]
+    NotDurable,
     /// A record is not what this version writes. Trying again does not help; an operator has to act.
     #[error("the record of {key} is corrupt: {reason}")]
     Corrupt {
@@ -32,6 +35,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Unusable(_) => "unusable",
+            Self::NotDurable => "not_durable",
             Self::Corrupt { .. } => "corrupt",
         }
     }

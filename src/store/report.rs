@@ -138,6 +138,8 @@ pub enum FaultKind {
     MemoryFull,
     /// The store's clock differs from this machine's.
     SystemClock,
+    /// The server cannot do what `durable-writes` demands: changes get 503.
+    NotDurable,
     /// The cut-offs cannot be read at present: the last known ones are in force.
     CutoffsStale,
     /// A failover may make revoked tokens valid for longer than promised.
@@ -152,7 +154,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Unreachable,
         Self::Tls,
         Self::Login,
@@ -170,6 +172,7 @@ impl FaultKind {
         Self::Other,
         Self::MemoryFull,
         Self::SystemClock,
+        Self::NotDurable,
         Self::CutoffsStale,
         Self::FailoverLag,
         Self::Persistence,
@@ -198,6 +201,7 @@ impl FaultKind {
             Self::Other => ("other", "store check failed", Fatal),
             Self::MemoryFull => ("memory_full", "redis memory full", Fault),
             Self::SystemClock => ("system_clock", "redis clock differs from this machine's", Fault),
+            Self::NotDurable => ("not_durable", "redis cannot make changes durable", Fault),
             Self::CutoffsStale => ("cutoffs_stale", "cutoffs not read", Fault),
             Self::FailoverLag => ("failover_lag", "redis failover settings too slow", Warning),
             Self::Persistence => ("persistence", "redis persistence insufficient", Warning),
@@ -247,7 +251,9 @@ impl Fault {
     pub fn of_operation(server: impl Into<String>, error: &StoreError) -> Self {
         let fix = match error {
             StoreError::Corrupt { .. } => "correct or delete the record in Redis, as the cause says",
-            StoreError::Unavailable(_) | StoreError::Unusable(_) => "look at the server's log",
+            StoreError::Unavailable(_) | StoreError::Unusable(_) | StoreError::NotDurable => {
+                "look at the server's log"
+            }
         };
         Self::new(FaultKind::Other, server, error.to_string(), fix)
     }

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod cookie;
 pub mod credential_header;
+pub mod durable_writes;
 pub mod further_cookie;
 pub mod header_scheme;
 pub mod host_port;
@@ -23,6 +24,7 @@ pub mod url;
 pub use self::api_key::{ApiKey, Scope, Scopes};
 pub use self::cookie::{Cookie, SameSite};
 pub use self::credential_header::CredentialHeader;
+pub use self::durable_writes::DurableWrites;
 pub use self::further_cookie::{CookieDecoding, FurtherCookie};
 pub use self::header_scheme::HeaderScheme;
 pub use self::host_port::HostPort;

@@ -69,7 +69,7 @@ fn an_imported_device_key_logs_in_with_its_former_login_token() {
 }
 
 #[test]
-fn users_who_share_a_device_are_told_apart_by_the_login_token() {
+fn the_login_token_distinguishes_users_who_share_a_device() {
     on_each_store(&[], |server| {
         let devices = json!([record("alice", "pad", HASH), record("bob", "pad", OTHER_HASH)]);
         assert_eq!(import(server, devices, false), json!(vec![result("imported", "pad"); 2]));

@@ -126,7 +126,7 @@ fn a_locked_user_gets_no_token_secret_or_takeover() {
 }
 
 #[test]
-fn a_user_without_tokens_is_locked_and_bad_calls_lock_nobody() {
+fn a_user_without_tokens_is_locked_and_bad_calls_lock_no_user() {
     on_each_store(&[], |server| {
         for (path, pointer) in [
             ("/v1/users/%2e%2e/lock", "#/user"),

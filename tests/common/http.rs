@@ -95,7 +95,7 @@ impl Client {
         self.send(request_bytes(method, path, headers, json))
     }
 
-    /// Sends the bytes of one request and reads its answer. Panics if there is none.
+    /// Sends the bytes of one request and reads its answer. Panics without an answer.
     pub fn send(&mut self, request: impl AsRef<[u8]>) -> Response {
         let request = request.as_ref();
         self.try_send(request).unwrap_or_else(|error| {

@@ -53,6 +53,11 @@ impl RedisServer {
         Self::run(VALKEY, &["--appendonly", "no"], Vec::new())
     }
 
+    /// As [`RedisServer::with_args`], but a Valkey.
+    pub fn valkey_with_args(args: &[&str]) -> Self {
+        Self::run(VALKEY, args, Vec::new())
+    }
+
     /// Starts a Valkey 8 without persistence.
     pub fn start_valkey_8() -> Self {
         Self::run(VALKEY_8, &["--appendonly", "no"], Vec::new())

@@ -88,7 +88,7 @@ impl Sentinel {
         Self { port, process, _dir: dir }
     }
 
-    /// Returns the raw answer, or an empty string if there is none.
+    /// Returns the raw answer, or an empty string without one.
     pub fn cli(&self, args: &[&str]) -> String {
         let port = self.port.number().to_string();
         let output = Command::new("redis-cli").args(["-p", &port]).args(args).output().unwrap();

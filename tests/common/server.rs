@@ -141,7 +141,7 @@ impl Server {
         response.json()
     }
 
-    /// Returns the token object; panics if there is none.
+    /// Returns the token object; panics if it does not exist.
     pub fn token(&self, id: &Value) -> Value {
         let response = self.call("GET", &token_path(id), None);
         assert_eq!(response.status, 200, "{}", response.text());

@@ -15,7 +15,7 @@ use doorward::internals::store::redis::{CacheOptions, RedisOptions, RedisStore};
 use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
-use doorward::internals::values::RedisUrl;
+use doorward::internals::values::{DurableWrites, RedisUrl};
 use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
 
 use super::cluster::RedisCluster;
@@ -86,6 +86,16 @@ impl TestStore {
             Servers::Cluster(cluster) => cluster.url(),
         };
         Self { servers, ..open_redis(&url, &prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
+    }
+
+    /// Opens another node's store of the same data, with limits of its own.
+    pub async fn sibling(&self, limits: StoreLimits) -> Self {
+        let (servers, url) = match &self.servers {
+            Servers::None => panic!("the embedded store has one node"),
+            Servers::One(server) => (Servers::One(server.clone()), server.url()),
+            Servers::Cluster(cluster) => (Servers::Cluster(cluster.clone()), cluster.url()),
+        };
+        Self { servers, ..open_redis(&url, &self.prefix, limits, PATIENCE, Clock::manual(NOW_MS)).await }
     }
 
     /// Opens a store with the default key prefix on the test's own server.
@@ -227,7 +237,7 @@ impl TestStore {
         }
     }
 
-    fn masters(&self) -> impl Iterator<Item = &RedisServer> {
+    pub fn masters(&self) -> impl Iterator<Item = &RedisServer> {
         match &self.servers {
             Servers::None => [].iter(),
             Servers::One(server) => std::slice::from_ref(&**server).iter(),
@@ -260,6 +270,7 @@ async fn open_redis(
         accept_eviction: false,
         takeovers: true,
         replay_window_ms: 60_000,
+        durable_writes: DurableWrites::None,
     };
     let store = Store::Redis(RedisStore::new(options, limits, clock));
     TestStore::new(store, prefix.to_owned()).await

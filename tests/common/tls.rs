@@ -154,7 +154,7 @@ impl Identity {
         self.key.to_str().unwrap()
     }
 
-    /// Replaces these files by those of another certificate.
+    /// Replaces these files by another certificate's.
     pub fn replace_with(&self, other: &Identity) {
         fs::copy(&other.key, &self.key).unwrap();
         fs::copy(&other.cert, &self.cert).unwrap();

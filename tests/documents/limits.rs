@@ -56,7 +56,7 @@ fn code_spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The text of `src/PATH`: of a file, or of all files in a folder and below it; empty if there is none.
+/// The text of `src/PATH`: of a file, or of all files in a folder and below it; empty if it does not exist.
 fn source_below(path: &str) -> String {
     let mut paths: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)];
     let mut text = String::new();
@@ -75,7 +75,7 @@ fn definitions<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     for line in source.lines() {
         if let Some((_, rest)) = line.split_once(&format!("const {name}: ")) {
-            // Of a constant that goes on in the next line, the value is not read.
+            // The value of a constant that goes on in the next line is not read.
             let (_, value) = rest.split_once(" = ").unwrap_or((rest, ""));
             found.push(value.split_once(';').map_or(value, |(value, _)| value));
         }

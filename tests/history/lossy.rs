@@ -19,13 +19,16 @@ use crate::load;
 use crate::load::Ledger;
 use crate::run::{report, setting};
 use crate::timing::{CALM, LEASE_MS, SETTLED, SLACK_US, now_us};
-use crate::world::{NODES, Store, World};
+use crate::world::{DIRECT, NODES, Node, Store, World};
 
 const DEFAULT_ROUNDS: u64 = 100;
 /// How long writes are acknowledged that will be lost.
 const WINDOW_MS: std::ops::Range<u64> = 50..800;
 /// The time between the death of a node and that of the master: the other node hears of its last revocations.
 const HEARING: Duration = Duration::from_millis(30);
+/// Clients that fill the memory of a node, and the tokens of each of their users.
+const FILLERS: usize = 6;
+const TOKENS_PER_FILLER: usize = 200;
 /// No failover but those of the faults.
 const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
@@ -45,10 +48,12 @@ pub enum Lossy {
     Crash,
     /// As [`Lossy::Crash`], and a node is killed just before the server.
     CrashAndNode,
+    /// As [`Lossy::Failover`], and a node remembers as much as it may: it has forgotten its oldest changes.
+    MemoryFull,
 }
 
 impl Lossy {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Failover,
         Self::FailoverAndNode,
         Self::FailoverTwice,
@@ -56,14 +61,20 @@ impl Lossy {
         Self::ClusterFailoverAndNode,
         Self::Crash,
         Self::CrashAndNode,
+        Self::MemoryFull,
     ];
 
     /// Starts a deployment in which this fault can happen.
     pub fn world(self) -> World {
         let start = || RedisServer::with_args(&["--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
         match self {
-            Self::Failover | Self::FailoverAndNode => World::start_replicated(vec![start(), start()]),
-            Self::FailoverTwice => World::start_replicated(vec![start(), start(), start()]),
+            Self::Failover | Self::FailoverAndNode => World::start_replicated(vec![start(), start()], &[]),
+            Self::MemoryFull => {
+                // So that nothing is forgotten by its age.
+                let window = [("DOORWARD_REPLAY_WINDOW".to_owned(), "10m".to_owned())];
+                World::start_replicated(vec![start(), start()], &window)
+            }
+            Self::FailoverTwice => World::start_replicated(vec![start(), start(), start()], &[]),
             Self::ClusterFailover | Self::ClusterFailoverAndNode => {
                 World::start_restartable_on_cluster(RedisCluster::with(3, true, &PATIENT))
             }
@@ -119,6 +130,10 @@ impl Lossy {
         };
         match self {
             Self::Failover | Self::FailoverAndNode => lose_master(world, &mut during),
+            Self::MemoryFull => {
+                fill_memory(&world.nodes[DIRECT]);
+                lose_master(world, &mut during);
+            }
             Self::FailoverTwice => {
                 lose_master(world, &mut during);
                 thread::sleep(Duration::from_millis(rng.random_range(0..500)));
@@ -151,6 +166,21 @@ fn lossy_rounds() {
         Lossy::ALL.iter().filter(is_wanted).map(|lossy| lossy.run_rounds(rounds)).collect();
     assert!(!violations.is_empty(), "LOSSY_FAULT={only}: no such fault");
     assert_eq!(violations.iter().sum::<usize>(), 0, "{violations:?}");
+}
+
+/// Issues large tokens until the node has forgotten some.
+fn fill_memory(node: &Node) {
+    let is_full = || node.process.log().contains("replay memory full, oldest entries forgotten");
+    thread::scope(|scope| {
+        for filler in 0..FILLERS {
+            let mut admin = node.addresses.admin();
+            scope.spawn(move || {
+                for n in (0..).take_while(|n| n % TOKENS_PER_FILLER > 0 || !is_full()) {
+                    admin.issue_large(&format!("filler-{filler}-{}", n / TOKENS_PER_FILLER));
+                }
+            });
+        }
+    });
 }
 
 /// Stops replication from a server: its replicas keep the data that they have. The server's own clients notice nothing.

@@ -16,7 +16,7 @@ pub enum Direction {
     ToClient,
 }
 
-/// What the proxy does with bytes.
+/// The proxy's treatment of bytes.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
     Pass,

@@ -130,16 +130,16 @@ impl World {
     /// Starts one Redis and restartable nodes.
     pub fn start_restartable(redis: RedisServer) -> Self {
         let (proxy, url) = (Proxy::start(redis.port()), redis.url());
-        Self::on_restartable(Store::One { redis: Box::new(redis), second: None, proxy }, &url)
+        Self::on_restartable(Store::One { redis: Box::new(redis), second: None, proxy }, &url, &[])
     }
 
     pub fn start_restartable_on_cluster(cluster: RedisCluster) -> Self {
         let url = cluster.url();
-        Self::on_restartable(Store::Cluster(cluster), &url)
+        Self::on_restartable(Store::Cluster(cluster), &url, &[])
     }
 
     /// Starts restartable nodes, and three Sentinels that name the first server. The others are its replicas.
-    pub fn start_replicated(servers: Vec<RedisServer>) -> Self {
+    pub fn start_replicated(servers: Vec<RedisServer>, env: &[(String, String)]) -> Self {
         let port = servers[0].port();
         for replica in &servers[1..] {
             replica.cli(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
@@ -148,11 +148,11 @@ impl World {
         let sentinels: Vec<_> = (0..3).map(|id| FakeSentinel::start(id, port)).collect();
         let url = FakeSentinel::url(&sentinels);
         let store = Store::Replicated(Replicated { servers, master: 0, epoch: 1 });
-        Self { sentinels, ..Self::on_restartable(store, &url) }
+        Self { sentinels, ..Self::on_restartable(store, &url, env) }
     }
 
     /// Makes the nodes restartable: they listen on sockets of their own.
-    fn on_restartable(store: Store, url: &str) -> Self {
+    fn on_restartable(store: Store, url: &str, env: &[(String, String)]) -> Self {
         let sockets = tempfile::tempdir().unwrap();
         let at = |name: String| format!("unix:{}", sockets.path().join(name).display());
         let addresses = |n| Addresses {
@@ -160,7 +160,7 @@ impl World {
             admin_listen: at(format!("{n}-admin.sock")),
             is_restarted: true,
         };
-        let nodes = (0..NODES).map(|n| Node::start(url, addresses(n), &[])).collect();
+        let nodes = (0..NODES).map(|n| Node::start(url, addresses(n), env)).collect();
         let world = Self { store, sentinels: Vec::new(), nodes, clock: None, _sockets: Some(sockets) };
         world.await_service();
         world
@@ -324,6 +324,20 @@ impl Admin {
             503 => None,
             other => panic!("issuing: {other} {}", answer.text()),
         }
+    }
+
+    /// Issues a token with long fields.
+    pub fn issue_large(&mut self, user: &str) {
+        let scopes: Vec<_> = (0..15).map(|n| format!("{}{n:02}", "s".repeat(60))).collect();
+        let body = json!({
+            "user": user,
+            "ip": "192.0.2.1",
+            "user_agent": "\u{1F600}".repeat(256),
+            "backend": "b".repeat(255),
+            "scopes": scopes,
+        });
+        let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body));
+        assert!(answer.is_none_or(|answer| [201, 503].contains(&answer.status)));
     }
 
     pub fn set_slug(&mut self, id: &str, slug: &str) -> u16 {

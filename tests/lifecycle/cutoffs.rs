@@ -180,7 +180,7 @@ fn a_cutoff_is_in_the_feed_and_in_the_audit_log() {
 }
 
 #[test]
-fn refused_tokens_keep_nobody_from_logging_in() {
+fn refused_tokens_keep_no_user_from_logging_in() {
     let settings = [("DOORWARD_MAX_TOKENS_PER_USER", "2"), ("DOORWARD_OVER_LIMIT", "refuse-new")];
     on_each_store(&settings, |server| {
         let first = server.issue(json!({}));

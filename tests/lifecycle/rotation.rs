@@ -167,7 +167,7 @@ fn a_node_that_cached_the_old_secret_accepts_the_new_one() {
 }
 
 #[test]
-fn concurrent_rotations_on_two_nodes_log_nobody_out() {
+fn concurrent_rotations_on_two_nodes_log_no_user_out() {
     let redis = RedisServer::start();
     // Long enough for all rotations on a busy machine.
     let settings = [("DOORWARD_ROTATION_GRACE", "5s")];

@@ -1,4 +1,4 @@
-//! Clients that send or read slowly delay nobody else.
+//! Clients that send or read slowly delay no other client.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use crate::common::http::Client;
 use crate::common::server::{Server, assert_no_token, bearer, identity};
 
 #[test]
-fn slow_clients_delay_nobody_and_are_disconnected() {
+fn slow_clients_delay_no_other_and_are_disconnected() {
     let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "1s"), ("DOORWARD_VALIDATION_THREADS", "1")]);
     let token = server.issue(json!({}))["token"].clone();
     let started = |addr: &str| -> Client {

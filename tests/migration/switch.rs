@@ -1,4 +1,4 @@
-//! The move of docs/migration.md, step by step: nobody who is logged in gets a 401.
+//! The move of docs/migration.md, step by step: no logged-in user gets a 401.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,7 +88,7 @@ fn move_in(source: &'static Source) {
         scope.spawn(|| site.log_in_all_the_time());
         site.run(&leavers)
     });
-    site.assert_nobody_was_refused();
+    site.assert_no_user_was_refused();
     site.assert_way_out(moved);
 }
 
@@ -218,7 +218,7 @@ impl Move {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn assert_nobody_was_refused(&self) {
+    fn assert_no_user_was_refused(&self) {
         let (counts, faults) = self.traffic.result();
         for (stage, counts) in &counts {
             println!("{} {stage:?}: {counts:?}", self.former.source.scheme);

@@ -48,7 +48,7 @@ fn sigterm_stops_in_order() {
     server.process().signal(Signal::TERM);
     assert!(idle.read_response(false).is_err(), "an idle connection is closed");
     for addr in [&listen, &admin_listen] {
-        wait_for("nobody is let in any more", || TcpStream::connect(addr).is_err().then_some(()));
+        wait_for("no connection is accepted any more", || TcpStream::connect(addr).is_err().then_some(()));
     }
     assert_eq!(server.process().exit_status(), None, "the request at hand is waited for");
     begun.write(rest).unwrap();

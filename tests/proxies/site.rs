@@ -55,7 +55,7 @@ pub struct Ways {
     pub passes_challenge: bool,
     /// Doorward sees the method, the origin and the trace.
     pub passes_origin: bool,
-    /// The proxy tells Doorward's 401 and 403 from others: from those of the application, and by `X-Auth-Reason`.
+    /// The proxy distinguishes Doorward's 401 and 403 from the application's, and from each other by `X-Auth-Reason`.
     pub knows_refusals: bool,
 }
 

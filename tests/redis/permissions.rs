@@ -1,7 +1,9 @@
 //! A Redis user that lacks permissions.
 
-use std::thread;
+use std::collections::BTreeSet;
+use std::{fs, thread};
 
+use doorward::internals::store::redis::schema::script_guard::{arguments_after_key, commands_in};
 use serde_json::Value;
 
 use super::nodes::*;
@@ -114,4 +116,28 @@ fn a_revoked_permission_is_reported() {
     await_ready(&server, 200);
     wait_for("recovery is logged", || (lines(&server, "redis recovered") == 1).then_some(()));
     assert_eq!(server.auth(&token["token"]).status, 200);
+}
+
+/// Redis 8 refuses a permission check whose call has the wrong number of arguments. The Redis of the tests may be older and
+/// accept it, but it knows the numbers, too.
+#[test]
+fn permission_checks_have_the_number_of_arguments_of_their_commands() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis/schema/lua");
+    let files = [folder.to_owned(), format!("{folder}/shared")].map(|folder| fs::read_dir(folder).unwrap());
+    let paths = files.into_iter().flatten().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    let mut commands: BTreeSet<String> =
+        paths.flat_map(|path| commands_in(&fs::read_to_string(path).unwrap())).collect();
+    // These are checked with other arguments.
+    for command in ["PUBLISH", "TIME", "UNLINK"] {
+        assert!(commands.remove(command), "{command}");
+    }
+    assert!(commands.len() > 20, "{commands:?}");
+    let redis = RedisServer::start();
+    for command in &commands {
+        let info = redis.cli(&["COMMAND", "INFO", command]);
+        let arity: i64 = info.lines().nth(1).unwrap().parse().expect(&info);
+        // Counts the command itself. A negative number is the least.
+        let words = 2 + i64::try_from(arguments_after_key(command)).unwrap();
+        assert!(words == arity || (arity < 0 && words >= -arity), "{command}: {words} words, arity {arity}");
+    }
 }

@@ -40,7 +40,7 @@ fn any_method_and_http_1_0_are_answered() {
 }
 
 #[test]
-fn a_request_to_the_wrong_plane_gets_a_hint() {
+fn a_request_to_the_wrong_plane_learns_the_right_one() {
     let server = Server::start(&[]);
     for path in ["/v1/tokens", "/introspect", "/metrics"] {
         let response = server.validation().get(path, &[]);

@@ -148,7 +148,7 @@ fn the_upgrades_within_one_grace_are_bounded() {
 }
 
 #[test]
-fn an_upgrade_is_told_as_a_rotation_by_the_holder() {
+fn an_upgrade_is_a_rotation_by_the_holder_in_log_and_history() {
     with_forms(&[("DOORWARD_LOG_FORMAT", "json")], |server| {
         let (id, foreign) = import_session(server, "a-session-of-express", "alice");
         let path = format!("{}/takeover", token_path(&id));

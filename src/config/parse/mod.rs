@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod api_keys;
 pub mod cookie;
 pub mod credentials;
+pub mod durable_writes;
 pub mod duration;
 pub mod foreign;
 pub mod header_scheme;

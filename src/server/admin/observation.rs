@@ -39,7 +39,10 @@ impl Observation {
         let refusal = self.context.refusal.map(|kind| (kind, response.status().as_u16()));
         let outcome = match refusal {
             None => AuditOutcome::Done,
-            Some((ProblemKind::StoreUnavailable | ProblemKind::CorruptRecord, _)) => AuditOutcome::Unknown,
+            Some((
+                ProblemKind::StoreUnavailable | ProblemKind::NotDurable | ProblemKind::CorruptRecord,
+                _,
+            )) => AuditOutcome::Unknown,
             Some(_) => AuditOutcome::Refused,
         };
         self.write_audit_line(outcome, refusal);

@@ -6,7 +6,7 @@ use super::timestamp::timestamp;
 use crate::foreign::Scheme;
 use crate::model::device_key::DeviceKey;
 
-/// A device key. Its fields are described in docs/api.md.
+/// A device key. Its fields are described in docs/device-keys.md.
 #[derive(Serialize)]
 pub struct DeviceJson<'a> {
     uuid: &'a str,

@@ -16,6 +16,9 @@ const MAX_SHARDS: usize = 256;
 /// The fewest entries of a shard: a small cache has fewer shards.
 const MIN_ENTRIES_PER_SHARD: usize = 1024;
 
+/// Numbers that fit into two cache lines, which processors fetch in pairs.
+const GENERATIONS_PER_LINE: usize = 16;
+
 /// The size of a cache, and how long it serves its entries.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
@@ -74,7 +77,7 @@ impl<R> Looked<R> {
 pub struct NearCache<V, H = V> {
     shards: Box<[CacheShard<V>]>,
     /// The generation of each shard. Written under its lock, when a copied entry leaves its table.
-    generations: Box<[AtomicU64]>,
+    generations: Box<[Generations]>,
     pub(crate) fronts: Fronts<H>,
     pub(crate) leases: Leases,
 }
@@ -82,6 +85,11 @@ pub struct NearCache<V, H = V> {
 /// A shard on its own cache lines: threads that use two shards do not slow each other down.
 #[repr(align(128))]
 struct CacheShard<V>(Mutex<ShardState<V>>);
+
+/// Generations of shards, on cache lines of their own: they are read at each hit and rarely written.
+#[derive(Default)]
+#[repr(align(128))]
+struct Generations([AtomicU64; GENERATIONS_PER_LINE]);
 
 /// The content of a shard. The table comes first, so that its hot fields share a cache line with the lock.
 #[repr(C)]
@@ -105,7 +113,7 @@ impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
         };
         Self {
             shards: (0..shards).map(|n| CacheShard(Mutex::new(state(n)))).collect(),
-            generations: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            generations: (0..shards.div_ceil(GENERATIONS_PER_LINE)).map(|_| Generations::default()).collect(),
             fronts: Fronts::new(limits.capacity_entries),
             leases: Leases::new(limits.servers, limits.lease_ms, limits.stale_grace_ms),
         }
@@ -120,15 +128,21 @@ impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
         &self.shards[self.shard_number(id)].0
     }
 
+    #[inline]
+    fn generation_of(&self, id: &TokenId) -> &AtomicU64 {
+        let number = self.shard_number(id);
+        &self.generations[number / GENERATIONS_PER_LINE].0[number % GENERATIONS_PER_LINE]
+    }
+
     /// Returns the generation of the token's shard.
     #[inline]
     pub(crate) fn generation(&self, id: &TokenId) -> u64 {
-        self.generations[self.shard_number(id)].load(Ordering::SeqCst)
+        self.generation_of(id).load(Ordering::SeqCst)
     }
 
     /// Ends all copies of entries of the token's shard. The caller holds the lock of the shard.
     pub(crate) fn end_copies(&self, id: &TokenId) {
-        self.generations[self.shard_number(id)].fetch_add(1, Ordering::SeqCst);
+        self.generation_of(id).fetch_add(1, Ordering::SeqCst);
     }
 
     /// Ends the copies of an entry that has left the table under the lock that the caller holds.

@@ -44,7 +44,10 @@ impl Store {
     ) -> Result<Outcome<SetCutoff>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.set_cutoff(name, before_ms, &call.into())),
-            Self::Redis(store) => store.set_cutoff(name, before_ms, &call.into()).await,
+            Self::Redis(store) =>
+                store
+                    .acknowledge(call.into(), async |call| store.set_cutoff(name, before_ms, call).await)
+                    .await,
         })
     }
 
@@ -59,7 +62,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.remove_cutoff(name, &call.into())),
-            Self::Redis(store) => store.remove_cutoff(name, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.remove_cutoff(name, call).await).await,
         })
     }
 

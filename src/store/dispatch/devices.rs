@@ -23,7 +23,8 @@ impl Store {
     ) -> Result<Outcome<Option<DeviceKey>>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.make_device(new, &call.into())),
-            Self::Redis(store) => store.make_device(new, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.make_device(new, call).await).await,
         })
     }
 
@@ -53,7 +54,11 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.change_device(user, uuid, change, &call.into())),
             Self::Redis(store) => {
-                let changed = store.change_device(user, uuid, change, &call.into()).await?;
+                let changed = store
+                    .acknowledge(call.into(), async |call| {
+                        store.change_device(user, uuid, change, call).await
+                    })
+                    .await?;
                 if change.is_active == Some(false) {
                     store.require_settled(HashTag::of_user(user))?;
                 }
@@ -76,7 +81,9 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.rotate_device(of, new, &call.into())),
             Self::Redis(store) => {
-                let outcome = store.rotate_device(of, new, &call.into()).await?;
+                let outcome = store
+                    .acknowledge(call.into(), async |call| store.rotate_device(of, new, call).await)
+                    .await?;
                 store.settled(HashTag::of_user(of.0), outcome)
             }
         })
@@ -95,7 +102,9 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.remove_device(user, uuid, &call.into())),
             Self::Redis(store) => {
-                let is_removed = store.remove_device(user, uuid, &call.into()).await?;
+                let is_removed = store
+                    .acknowledge(call.into(), async |call| store.remove_device(user, uuid, call).await)
+                    .await?;
                 store.require_settled(HashTag::of_user(user)).map(|()| is_removed)
             }
         })
@@ -133,7 +142,8 @@ impl Store {
         let outcome = on_store!(match self {
             Self::Memory(store) => store.device_login(login, token, &call),
             Self::Redis(store) => {
-                let outcome = store.device_login(login, token, &call).await;
+                let outcome =
+                    store.acknowledge(call, async |call| store.device_login(login, token, call).await).await;
                 outcome.and_then(|outcome| store.settled(login.id.hash_tag(), outcome))
             }
         });

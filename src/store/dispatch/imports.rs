@@ -24,7 +24,8 @@ impl Store {
     ) -> Result<Vec<ImportOutcome>, StoreError> {
         let outcomes = on_store!(match self {
             Self::Memory(store) => store.import(imports, is_dry, &call.into())?,
-            Self::Redis(store) => store.import(imports, is_dry, &call.into()).await?,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.import(imports, is_dry, call).await).await?,
         });
         let imported = outcomes.iter().filter(|outcome| **outcome == ImportOutcome::Imported).count();
         self.changes().imported.add(if is_dry { 0 } else { imported });

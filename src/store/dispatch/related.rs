@@ -23,7 +23,10 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.relate(id, object, &call.into())),
             Self::Redis(store) => {
-                store.settled(id.hash_tag(), store.relate(id, object, &call.into()).await?)
+                store.settled(
+                    id.hash_tag(),
+                    store.acknowledge(call.into(), async |call| store.relate(id, object, call).await).await?,
+                )
             }
         })
     }
@@ -41,7 +44,12 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.unrelate(id, object, &call.into())),
             Self::Redis(store) => {
-                store.settled(id.hash_tag(), store.unrelate(id, object, &call.into()).await?)
+                store.settled(
+                    id.hash_tag(),
+                    store
+                        .acknowledge(call.into(), async |call| store.unrelate(id, object, call).await)
+                        .await?,
+                )
             }
         })
     }
@@ -69,7 +77,9 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_object_tokens(object, &call.into())),
             Self::Redis(store) => {
-                let revoked = store.revoke_object_tokens(object, &call.into()).await?;
+                let revoked = store
+                    .acknowledge(call.into(), async |call| store.revoke_object_tokens(object, call).await)
+                    .await?;
                 store.require_all_settled().map(|()| revoked)
             }
         })

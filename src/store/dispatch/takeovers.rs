@@ -22,7 +22,9 @@ impl Store {
         let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.start_takeover(takeover, &call.into())),
             Self::Redis(store) => {
-                let outcome = store.start_takeover(takeover, &call.into()).await;
+                let outcome = store
+                    .acknowledge(call.into(), async |call| store.start_takeover(takeover, call).await)
+                    .await;
                 outcome.and_then(|outcome| store.settled(takeover.token.hash_tag(), outcome))
             }
         });
@@ -43,7 +45,12 @@ impl Store {
         let ended = on_store!(match self {
             Self::Memory(store) => store.end_takeover(token, reason, &call.into()),
             Self::Redis(store) => {
-                store.found(token.hash_tag(), store.end_takeover(token, reason, &call.into()).await?)?
+                store.found(
+                    token.hash_tag(),
+                    store
+                        .acknowledge(call.into(), async |call| store.end_takeover(token, reason, call).await)
+                        .await?,
+                )?
             }
         });
         self.changes().takeovers_ended.add(reason, usize::from(ended.is_some()));

@@ -24,7 +24,8 @@ impl Store {
     ) -> Result<Outcome<Vec<TokenId>>, StoreError> {
         let outcome = on_store!(match self {
             Self::Memory(store) => store.issue(token, &call.into()),
-            Self::Redis(store) => store.issue(token, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.issue(token, call).await).await,
         });
         self.changes().issued.add(usize::from(matches!(outcome, Ok(Ok(_)))));
         outcome
@@ -54,7 +55,8 @@ impl Store {
         let outcome = on_store!(match self {
             Self::Memory(store) => Ok(store.change(id, change, &call.into())),
             Self::Redis(store) => {
-                let outcome = store.change(id, change, &call.into()).await;
+                let outcome =
+                    store.acknowledge(call.into(), async |call| store.change(id, change, call).await).await;
                 outcome.and_then(|outcome| store.settled(id.hash_tag(), outcome))
             }
         });
@@ -76,7 +78,10 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_reused(id, secret_hash, &call.into())),
-            Self::Redis(store) => store.revoke_reused(id, secret_hash, &call.into()).await,
+            Self::Redis(store) =>
+                store
+                    .acknowledge(call.into(), async |call| store.revoke_reused(id, secret_hash, call).await)
+                    .await,
         })
     }
 
@@ -129,7 +134,9 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.revoke_user_tokens(user, except, &call.into())),
             Self::Redis(store) => {
-                let revoked = store.revoke_user_tokens(user, except, &call.into()).await?;
+                let revoked = store
+                    .acknowledge(call.into(), async |call| store.revoke_user_tokens(user, except, call).await)
+                    .await?;
                 store.require_settled(HashTag::of_user(user)).map(|()| revoked)
             }
         })

@@ -21,7 +21,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         on_store!(match self {
             Self::Memory(store) => Ok(store.set_lock(user, is_locked, &call.into())),
-            Self::Redis(store) => store.set_lock(user, is_locked, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.set_lock(user, is_locked, call).await).await,
         })
     }
 
@@ -52,7 +53,8 @@ impl Store {
                 store.erase_user(user, &call.into());
                 Ok(())
             }
-            Self::Redis(store) => store.erase_user(user, &call.into()).await,
+            Self::Redis(store) =>
+                store.acknowledge(call.into(), async |call| store.erase_user(user, call).await).await,
         })
     }
 }

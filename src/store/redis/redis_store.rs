@@ -32,10 +32,13 @@ use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::scripts::Scripts;
 use crate::store::redis::span::RedisSpan;
 use crate::store::report::{Fault, Report};
-use crate::values::RedisUrl;
+use crate::values::{DurableWrites, RedisUrl};
 
 /// Listings and imports use at most this share of the connections: the others are for logins and revocations.
 const LISTINGS_SHARE: usize = 2;
+/// How long a change waits for `durable-writes`: a server with `appendfsync everysec` writes to the disk once a second, and
+/// a busy disk may take twice as long.
+pub(crate) const DURABLE_WAIT: Duration = Duration::from_secs(2);
 
 /// How to reach the servers, and how long to wait for them.
 #[derive(Clone)]
@@ -60,6 +63,8 @@ pub struct RedisOptions {
     pub takeovers: bool,
     /// The setting `replay-window`; 0 remembers nothing.
     pub replay_window_ms: u64,
+    /// The setting `durable-writes`.
+    pub durable_writes: DurableWrites,
 }
 
 /// A store in Redis: one server, a master found by Sentinels, or a Cluster.
@@ -67,7 +72,10 @@ pub struct RedisStore {
     pub(crate) topology: Arc<Topology>,
     pub(crate) connections: ConnectionPools,
     pub(crate) keys: Keys,
+    /// The channel of the events that only readers of the feed need.
     pub(crate) event_channel: String,
+    /// The channel of the events that every node hears.
+    pub(crate) ending_channel: String,
     pub(crate) scripts: Scripts,
     pub(crate) limits: StoreLimits,
     pub(crate) node_cache: Arc<NodeCache>,
@@ -75,6 +83,7 @@ pub struct RedisStore {
     pub(crate) changes: ChangeCounters,
     pub(crate) replay: Arc<ReplayMemory>,
     pub(crate) peers: Peers,
+    pub(crate) durable_writes: DurableWrites,
     inspection: Inspection,
     /// The listings and imports that may use a connection at the same time.
     listings: Semaphore,
@@ -95,7 +104,10 @@ impl RedisStore {
         let keys = Keys::new(&options.key_prefix);
         let connector = Connector::new(&options.url, options.trust, options.timeout);
         let topology = Arc::new(Topology::new(&options.url, connector, keys.clone(), start_acceptance));
-        let node_cache = Arc::new(NodeCache::new(options.cache, options.aliases, options.takeovers, clock));
+        let replay = Arc::new(ReplayMemory::new(options.replay_window_ms, clock.clone()));
+        let takeovers = options.takeovers;
+        let node_cache =
+            Arc::new(NodeCache::new(options.cache, options.aliases, replay.clone(), takeovers, clock));
         let scripts = Scripts::new();
         let inspection = Inspection::new(
             topology.clone(),
@@ -103,6 +115,7 @@ impl RedisStore {
             keys.clone(),
             &scripts.commands,
             (options.url.to_string(), options.accept_eviction),
+            options.durable_writes,
         );
         Self {
             connections: ConnectionPools::new(
@@ -112,14 +125,16 @@ impl RedisStore {
             ),
             topology,
             event_channel: keys.event_channel(options.url.db.into()),
+            ending_channel: keys.ending_channel(options.url.db.into()),
             keys,
             scripts,
             limits,
             node_cache,
-            feed: Feed::default(),
+            feed: Feed::on_demand(),
             changes: ChangeCounters::default(),
-            replay: Arc::new(ReplayMemory::new(options.replay_window_ms)),
+            replay,
             peers: Peers::default(),
+            durable_writes: options.durable_writes,
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),
         }
@@ -144,8 +159,7 @@ impl RedisStore {
 
     /// Runs the worker that listens for invalidations.
     pub(crate) fn track(&self) -> impl Future<Output = Infallible> + Send + use<> {
-        let (node_cache, topology) = (self.node_cache.clone(), self.topology.clone());
-        TrackingWorker { node_cache, topology, replay: self.replay.clone() }.run()
+        TrackingWorker { node_cache: self.node_cache.clone(), topology: self.topology.clone() }.run()
     }
 
     pub(crate) fn feed(&self) -> &Feed {
@@ -220,7 +234,7 @@ impl RedisStore {
         priority: Priority,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.run_operation(priority, Sharing::Own, operation).await
+        self.run_operation(self.timeout(), priority, Sharing::Own, operation).await
     }
 
     /// Runs one script on a connection that it shares with others.
@@ -229,18 +243,29 @@ impl RedisStore {
         priority: Priority,
         script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
-        self.run_operation(priority, Sharing::Shared, script).await
+        self.run_operation(self.timeout(), priority, Sharing::Shared, script).await
+    }
+
+    /// Runs one script on a connection of its own, with time to wait until what it wrote is durable.
+    pub(crate) async fn with_durable_connection<T: FromRedisValue>(
+        &self,
+        priority: Priority,
+        script: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let limit = self.timeout() + DURABLE_WAIT;
+        self.run_operation(limit, priority, Sharing::Own, script).await
     }
 
     async fn run_operation<T: FromRedisValue>(
         &self,
+        limit: Duration,
         priority: Priority,
         sharing: Sharing,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         self.node_cache.store_clock.require_known()?;
         let span = RedisSpan::of_operation();
-        let outcome = self.connections.run(priority, sharing, operation).await;
+        let outcome = self.connections.run_within(limit, priority, sharing, operation).await;
         span.end(&outcome);
         outcome
     }

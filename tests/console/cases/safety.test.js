@@ -32,25 +32,25 @@ test('a text that looks like HTML is shown as it is', async () => {
 
 test('the policy forbids code, styles and connections from elsewhere', async () => {
   const page = await openConsole(at.browser, at.node)
-  const attempts = await page.evaluate(async () => {
-    const violations = []
-    document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) =>
-      violations.push(effectiveDirective),
-    )
-    const script = Object.assign(document.createElement('img'), { src: 'http://192.0.2.1/x.png' })
-    document.body.append(script)
-    document.body.setAttribute('style', 'color: red')
-    await fetch('http://192.0.2.1/').catch(() => {})
-    try {
-      document.body.innerHTML = '<b>text</b>'
-    } catch {
-      violations.push('innerHTML')
-    }
-    return violations
-  })
-  for (const directive of ['img-src', 'connect-src', 'style-src-attr', 'innerHTML']) {
-    assert(attempts.includes(directive), `${directive}: ${attempts}`)
-  }
+  const violations = page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const directives = new Set()
+        document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
+          directives.add(effectiveDirective)
+          if (directives.size === 4) resolve([...directives].sort())
+        })
+        document.body.append(Object.assign(document.createElement('img'), { src: 'http://192.0.2.1/x.png' }))
+        document.body.setAttribute('style', 'color: red')
+        fetch('http://192.0.2.1/').catch(() => {})
+        try {
+          document.body.innerHTML = '<b>text</b>'
+        } catch {
+          // The policy makes it throw; the event counts.
+        }
+      }),
+  )
+  assert.deepEqual(await violations, ['connect-src', 'img-src', 'require-trusted-types-for', 'style-src-attr'])
   await page.context().close()
 })
 
@@ -80,7 +80,10 @@ test('axe finds no fault in any view, and none is wider than its screen', async 
     for (const hash of views) {
       await page.evaluate((hash) => (location.hash = hash), hash)
       await page.getByText('Loading…').first().waitFor({ state: 'detached' })
-      if (hash === '#/events') await at.node.issue('eve')
+      if (hash === '#/events') {
+        await page.getByText('Live', { exact: true }).waitFor()
+        await at.node.issue('eve')
+      }
       if (hash !== '#/lookup') await page.getByRole('table').first().waitFor()
       await assertAccessible(page)
       const overflow = await page.evaluate(

@@ -56,7 +56,7 @@ test('what the key may not do is shown as such', async () => {
   ]) {
     await page.getByText(`${what} not shown: your API key lacks the scope ${scope}.`).waitFor()
   }
-  const end = page.getByRole('button', { name: 'End the takeover of bob. Your API key lacks the scope takeovers' })
+  const end = page.getByRole('button', { name: 'End takeover of bob. Your API key lacks the scope takeovers' })
   assert.equal(await end.getAttribute('aria-disabled'), 'true')
   // A disabled button cannot be clicked by Playwright, but by a person.
   await end.dispatchEvent('click')
@@ -79,11 +79,14 @@ test('signing out forgets the key and keeps the view', async () => {
 test('a key that is removed meanwhile ends the session with the reason', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'doorward-console-'))
   const file = join(folder, 'keys')
-  const hash = execFileSync(BINARY, ['hash-key'], { input: LIMITED_KEY, encoding: 'utf8' }).trim()
-  writeFileSync(file, `limited:metrics:${hash}`)
+  const write = (key) => {
+    const hash = execFileSync(BINARY, ['hash-key'], { input: key, encoding: 'utf8' }).trim()
+    writeFileSync(file, `only:metrics:${hash}`)
+  }
+  write(LIMITED_KEY)
   const node = await Node.start({ DOORWARD_API_KEYS_FILE: file })
   const page = await openSignedIn(at.browser, node, { key: LIMITED_KEY })
-  writeFileSync(file, '')
+  write('the-key-that-replaces-the-other-one-0123456789')
   node.reload()
   await page.getByText('You were signed out.').waitFor()
   await page.getByText('The API key is unknown.').waitFor()

@@ -109,7 +109,7 @@ pub fn no_store_no_entry(site: &mut Site) {
     assert_eq!(response.status, site.ways.unavailable_status, "{response:?}");
     let retry_after = site.ways.passes_retry_after.then_some("1");
     assert_eq!(response.header("retry-after"), retry_after, "{response:?}");
-    nobody_enters(site, &token, site.ways.unavailable_status);
+    no_request_enters(site, &token, site.ways.unavailable_status);
     // A request without a token is judged without the store.
     site.assert_denied(&site.client().get("/", &[]), false);
     site.redis.restart();
@@ -142,13 +142,13 @@ pub fn no_doorward_no_entry(site: &mut Site) {
         wait_for("what was kept is forgotten", || (site.get("/", &token).status != 200).then_some(()));
     }
     // Doorward is not running.
-    nobody_enters(site, &token, site.ways.unreachable_status);
+    no_request_enters(site, &token, site.ways.unreachable_status);
     assert_eq!(site.client().get("/", &[]).status, site.ways.unreachable_status);
     assert!(site.app.take_requests().is_empty());
 }
 
 /// No request passes with a token that cannot be judged.
-fn nobody_enters(site: &Site, token: &Value, status: u16) {
+fn no_request_enters(site: &Site, token: &Value, status: u16) {
     site.app.take_requests();
     let mut client = site.client();
     let authorization = bearer(token);

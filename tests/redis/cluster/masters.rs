@@ -122,7 +122,7 @@ fn a_killed_master_affects_only_its_own_tokens() {
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
     server.revoke(&alive[0]["id"]);
     assert_invalid_token(&server.auth(&alive[0]["token"]));
-    // The same holds for a node that starts now.
+    // A node that starts now behaves alike.
     let late = Server::start(&settings);
     await_passes(&late, &alive[1]);
     assert_unavailable(&late.auth(&dead["token"]));
@@ -163,7 +163,7 @@ fn a_frozen_master_does_not_delay_the_others() {
 }
 
 #[test]
-fn a_replica_takes_over_and_nobody_is_logged_out() {
+fn a_replica_takes_over_and_no_user_is_logged_out() {
     let mut cluster = RedisCluster::with(3, true, &HASTY);
     let server = start(&cluster);
     let users = users(&cluster);

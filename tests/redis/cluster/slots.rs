@@ -11,7 +11,7 @@ use crate::common::process::wait_for;
 use crate::common::server::{assert_invalid_token, token_path};
 
 #[test]
-fn moving_slots_log_nobody_out() {
+fn moving_slots_log_no_user_out() {
     let mut cluster = RedisCluster::with(3, false, &PATIENT);
     let (first, second) = (start(&cluster), start(&cluster));
     let (user, slot) = users(&cluster).swap_remove(0);

@@ -14,7 +14,7 @@ use crate::common::server::{Server, bearer, token_path};
 
 /// How often an active user sends a request.
 const EVERY: Duration = Duration::from_millis(400);
-/// Much longer than that, so that a busy machine logs nobody out, and much shorter than the outages.
+/// Much longer than that, so that a busy machine logs no user out, and much shorter than the outages.
 const IDLE_MS: u64 = 4_000;
 const OUTAGE_MS: u64 = 9_000;
 const WITH_GRACE: [(&str, &str); 1] = [("DOORWARD_STALE_GRACE", "30s")];

@@ -120,7 +120,7 @@ async fn removing_a_device_key_revokes_hundreds_of_tokens(kind: StoreKind) {
     }
 }
 
-/// Whatever the order in which tokens were issued, renewed and removed.
+/// In any order of issues, renewals and removals.
 async fn the_oldest_of_many_tokens_makes_room(kind: StoreKind) {
     const MOST: usize = 40;
     let on = TestStore::open_with(kind, StoreLimits { max_tokens_per_user: MOST, ..LIMITS }).await;

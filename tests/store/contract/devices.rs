@@ -126,7 +126,7 @@ async fn a_login_issues_a_token_and_renews_the_device_key(kind: StoreKind) {
     let plain = on.sample("alice", later_ms);
     let asked = edited(plain.clone(), |c| c.texts = c.texts.with_user("somebody else").with_device("phone"));
     let done = on.store.device_login(&login_of(&device, later_ms), &asked, later_ms).await.unwrap();
-    // The token's owner is the key's owner, whoever was named.
+    // The token's owner is the key's owner, even if the call named another user.
     let token = edited(plain, |c| c.texts = c.texts.with_device("phone"));
     assert_eq!(done, Ok((token.clone(), vec![])));
     assert_eq!(on.token(&token, later_ms).await.as_ref(), Some(&token));
@@ -333,7 +333,7 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
         facts: EventFacts { ip, ..EventFacts::default() },
         ..of(kind, at_ms)
     };
-    // Of the attempt, not of a token.
+    // These facts are the attempt's, not a token's.
     let facts = EventFacts { ip, user_agent: Some("app/2".into()), ..EventFacts::default() };
     let token_ended = Event { device: None, ..of_token(EventKind::TokenRevoked, 3) };
     let mut expected = [

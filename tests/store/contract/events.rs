@@ -20,7 +20,7 @@ each_store! {
 const BY: Actor<'_> = Actor::ApiKey("back-office");
 
 fn at(now_ms: u64) -> Call<'static> {
-    Call { now_ms, actor: BY, once: None }
+    Call::new(now_ms, BY)
 }
 
 /// Returns the user's events, oldest first.

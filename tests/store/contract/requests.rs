@@ -29,7 +29,9 @@ fn request(key: &str, body: &[u8]) -> IdempotentRequest {
 }
 
 fn once(key: &str) -> Call<'static> {
-    Call { once: Some(name(key)), ..NOW_MS.into() }
+    let mut call = Call::from(NOW_MS);
+    call.once = Some(name(key));
+    call
 }
 
 async fn a_request_is_bound_to_its_body(kind: StoreKind) {

@@ -12,7 +12,7 @@ use crate::common::store::{DAY_MS, HOUR_MS, NOW_MS, StoreKind, TestStore, edited
 each_store! {
     an_old_secret_works_within_the_grace_only,
     secrets_of_one_grace_stay_valid_until_the_next_window,
-    concurrent_rotations_log_nobody_out,
+    concurrent_rotations_log_no_user_out,
     only_a_remembered_secret_revokes_the_token,
     rotations_within_one_grace_are_limited,
     a_reused_secret_revokes_the_token_once,
@@ -94,7 +94,7 @@ async fn secrets_of_one_grace_stay_valid_until_the_next_window(kind: StoreKind) 
     assert_eq!(verdict(&on, &token, &secret(5), long_after + GRACE_MS).await, RecordVerdict::Admitted);
 }
 
-async fn concurrent_rotations_log_nobody_out(kind: StoreKind) {
+async fn concurrent_rotations_log_no_user_out(kind: StoreKind) {
     let on = TestStore::open(kind).await;
     for tabs in [2, 4] {
         let token = on.issue("alice", NOW_MS).await;

@@ -84,6 +84,7 @@ impl Snapshot {
                 b'f' => check_alias(key)?,
                 b'r' => self.check_object(key, earlier, at)?,
                 b'e' => prop_assert!(key.ttl_ms as u64 <= LIMITS.event_retention_ms, "{}", name),
+                b'q' | b'y' => prop_assert!(key.ttl_ms as u64 <= LIMITS.revoked_retention_ms, "{}", name),
                 b'i' | b'j' => prop_assert!(key.ttl_ms as u64 <= REMEMBERED_MS, "{}", name),
                 b'm' => {
                     prop_assert!(name.ends_with(":walk") && key.ttl_ms as u64 <= WALK_LEASE_MS, "{}", name)
@@ -99,8 +100,8 @@ impl Snapshot {
         for (name, key) in &self.0 {
             let is_of_user = match name.as_bytes()[0] {
                 b't' | b'o' | b'd' => field(key, "u") == Some(user.as_bytes()),
-                // A lock outlives an erasure.
-                b'l' => false,
+                // A lock outlives an erasure, and so do its traces.
+                b'l' | b'q' | b'y' => false,
                 _ => rest(key) == user,
             };
             prop_assert!(!is_of_user, "{} is left", name);

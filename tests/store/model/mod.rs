@@ -4,6 +4,9 @@
 mod audit;
 mod compare;
 mod histories;
+mod lost_data;
+mod merged;
+mod merging;
 mod ops;
 mod raw_keys;
 mod steps;

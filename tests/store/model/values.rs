@@ -23,7 +23,7 @@ pub const LIMITS: StoreLimits = StoreLimits {
     stale_grace_ms: 20 * MINUTE_MS,
     max_tokens_per_user: 3,
     max_devices_per_user: 2,
-    // Keeps all of them: those of one step are unordered, so the stores might prune different ones.
+    // Keeps all of them: the events of one step are unordered, so the stores might prune different ones.
     events_per_user: 10_000,
     // Some takeovers are pruned within a case.
     takeover_retention_ms: HOUR_MS / 2,

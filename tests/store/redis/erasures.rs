@@ -15,7 +15,7 @@ use crate::common::redis::{RedisServer, url_at};
 use crate::common::relay::Relay;
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, eventually};
 
-/// So many tokens and device keys; not a multiple of what one step erases.
+/// The number of tokens and of device keys; not a multiple of what one step erases.
 const MANY: usize = 250;
 /// `STEP_ITEMS` of erase_user.lua.
 const PER_STEP: usize = 100;

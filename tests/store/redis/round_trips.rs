@@ -54,7 +54,7 @@ pub async fn during(server: &RedisServer, work: impl Future<Output = ()>) -> Tra
     let stats: BTreeMap<String, [u64; 2]> = info.lines().filter_map(call).collect();
     let script_us = ["evalsha", "eval"].iter().filter_map(|name| stats.get(*name)).map(|[_, us]| us).sum();
     let calls = stats.into_iter().map(|(name, [calls, _])| (name, calls)).collect();
-    // The last read is that of INFO.
+    // The last read is INFO.
     Traffic { reads: reads.parse::<u64>().unwrap() - 1, calls, script_us }
 }
 
@@ -193,7 +193,7 @@ async fn revoking_a_token_with_entries_in_other_slots_is_one_round_trip_more() {
     assert_eq!((traffic.of("evalsha"), traffic.reads), expected, "{:?}", traffic.calls);
 }
 
-/// Anybody with access to Redis could count the commands inside the script. Their number must not reveal why a login
+/// An observer with access to Redis could count the commands inside the script. Their number must not reveal why a login
 /// was refused.
 #[tokio::test]
 async fn every_refused_login_runs_the_same_number_of_commands() {

@@ -108,3 +108,61 @@ fn media_type(path: &str) -> &'static str {
 pub fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/admin/console/assets");
+
+    /// Lists the files below a folder, by their paths in it.
+    fn files_below(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                found.extend(files_below(&entry.path()).iter().map(|below| format!("{name}/{below}")));
+            } else {
+                found.push(name);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_served() {
+        let mut expected = files_below(Path::new(FOLDER));
+        expected
+            .retain(|path| path != "index.html" && path != "vendor/README.md" && !path.contains("LICENSE"));
+        expected.sort();
+        let mut served: Vec<_> = FILES.iter().map(|file| file.path).filter(|path| !path.is_empty()).collect();
+        served.sort_unstable();
+        assert_eq!(served, expected);
+        assert!(find("").is_some_and(|page| page.media_type.starts_with("text/html")));
+    }
+
+    #[test]
+    fn the_libraries_are_those_that_the_readme_names() {
+        let readme = fs::read_to_string(format!("{FOLDER}/vendor/README.md")).unwrap();
+        for file in FILES.iter().filter(|file| file.path.starts_with("vendor/")) {
+            let hash = ring::digest::digest(&ring::digest::SHA256, file.bytes);
+            let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let name = file.path.trim_start_matches("vendor/");
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            assert!(row.is_some_and(|row| row.contains(&hex)), "{name}: {hex}");
+        }
+    }
+
+    /// The policy of the page forbids code and styles in it.
+    #[test]
+    fn the_page_has_no_code_or_style_in_itself() {
+        let page = std::str::from_utf8(find("").unwrap().bytes).unwrap();
+        for forbidden in ["<style", " style=", " onclick=", "javascript:", "://"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src=").count());
+    }
+}

@@ -108,6 +108,8 @@ kinds! {
     CorruptRecord: INTERNAL_SERVER_ERROR, "corrupt-record", "Corrupt record";
     /// Too many logins are being verified by slow hashes.
     Busy: SERVICE_UNAVAILABLE, "busy", "Busy";
+    /// The change is done, but not as durable as `durable-writes` demands.
+    NotDurable: SERVICE_UNAVAILABLE, "not-durable", "Not durable";
     /// The store is unavailable.
     StoreUnavailable: SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
     /// The store has a fault that makes it unusable.

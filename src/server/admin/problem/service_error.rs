@@ -64,6 +64,11 @@ impl From<StoreError> for Problem {
                 let detail = "the store has a fault that makes it unusable; nothing was changed";
                 retry(Self::new(ProblemKind::StoreUnusable, detail))
             }
+            StoreError::NotDurable => {
+                let detail =
+                    "the change is done, but a failover may still lose it; repeating a revocation is safe";
+                retry(Self::new(ProblemKind::NotDurable, detail)).caused_by(error)
+            }
             StoreError::Corrupt { .. } => {
                 let detail = "a record in the store is corrupt; see the log";
                 Self::new(ProblemKind::CorruptRecord, detail).caused_by(error)

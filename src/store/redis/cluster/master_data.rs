@@ -5,7 +5,7 @@
 //! of a server that had been demoted (Redis documentation, "Replication"). This node accepts the data once it has merged
 //! into it what it remembers (`replay`). It uses no connection before it has accepted the data at the other end.
 //!
-//! All connections to the same data share one [`DataIdentity`], so one load tells whether it is still accepted.
+//! All connections to the same data share one `DataIdentity`, so one load tells whether it is still accepted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ pub(crate) struct DataIdentity {
     /// The id of the server process; empty if it has none.
     pub(crate) run_id: String,
     replication_id: String,
-    is_accepted: AtomicBool,
+    is_accepted: Arc<AtomicBool>,
 }
 
 impl DataIdentity {
@@ -34,7 +34,7 @@ impl DataIdentity {
         Self {
             run_id: run_id.to_owned(),
             replication_id: replication_id.to_owned(),
-            is_accepted: AtomicBool::new(false),
+            is_accepted: Arc::default(),
         }
     }
 
@@ -42,6 +42,11 @@ impl DataIdentity {
     #[inline]
     pub(crate) fn is_accepted(&self) -> bool {
         self.is_accepted.load(Ordering::SeqCst)
+    }
+
+    /// Returns what tells whether this node may use the data.
+    pub(crate) fn acceptance(&self) -> Arc<AtomicBool> {
+        self.is_accepted.clone()
     }
 
     fn is_same(&self, other: &Self) -> bool {

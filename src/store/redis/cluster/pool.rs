@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::ServerAddress;
 use super::master::MAX_SERVERS;
+use super::master_data::DataIdentity;
 use super::pool_server::PoolServer;
 use super::shared_connection::SharedConnection;
 use super::tls::Authorities;
@@ -47,7 +48,7 @@ pub(crate) enum Priority {
 pub(crate) enum Sharing {
     /// Shared with other scripts.
     Shared,
-    /// Of its own, from the pool.
+    /// A connection of its own, from the pool.
     Own,
 }
 
@@ -127,6 +128,11 @@ impl LoanedConnection {
 }
 
 impl MasterPool {
+    /// Returns the data at the other end of its connections; `None` before there was one.
+    pub(crate) fn data(&self) -> Option<Arc<DataIdentity>> {
+        self.server.data()
+    }
+
     /// Returns whether its connections must not be used any more.
     pub(crate) fn has_other_data(&self) -> bool {
         self.server.has_other_data()

@@ -40,6 +40,11 @@ impl PoolServer {
         Ok(())
     }
 
+    /// Returns the data at the other end of the connections; `None` before there was one.
+    pub(crate) fn data(&self) -> Option<Arc<DataIdentity>> {
+        self.data.load_full()
+    }
+
     /// Returns whether the server has other data than its connections were opened to.
     pub(crate) fn has_other_data(&self) -> bool {
         self.data.load().as_ref().is_some_and(|data| !data.is_accepted())

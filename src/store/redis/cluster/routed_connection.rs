@@ -1,16 +1,22 @@
 //! The connection that a lifecycle operation uses: it leads to the master of the keys, and follows redirects.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
 use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
 
 use super::address::ServerAddress;
+use super::master_data::DataIdentity;
 use super::pool::{ConnectionPools, LoanedConnection, Priority, Sharing};
 use super::redirect::Redirect;
 use super::slots::slot_of_key;
 use crate::store::error::StoreError;
 use crate::store::redis::counters::{ConnectionUse, RedisCounters, RedisErrorKind};
 use crate::store::redis::errors::{describe, first_error, store_error};
+use crate::values::DurableWrites;
 
 impl ConnectionPools {
     /// Runs an operation, within the timeout. Its first command must have a key. A command without a key goes to the same
@@ -21,9 +27,21 @@ impl ConnectionPools {
         sharing: Sharing,
         operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
+        self.run_within(self.topology.connector.timeout, priority, sharing, operation).await
+    }
+
+    /// Runs an operation within another time.
+    pub(crate) async fn run_within<T>(
+        &self,
+        limit: Duration,
+        priority: Priority,
+        sharing: Sharing,
+        operation: impl AsyncFnOnce(&mut RoutedConnection<'_>) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         self.topology.gate.check()?;
-        let mut connection = RoutedConnection { pools: self, priority, sharing, held: None, last: None };
-        let outcome = tokio::time::timeout(self.topology.connector.timeout, operation(&mut connection)).await;
+        let (held, last, data) = (None, None, None);
+        let mut connection = RoutedConnection { pools: self, priority, sharing, held, last, data };
+        let outcome = tokio::time::timeout(limit, operation(&mut connection)).await;
         match outcome {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
@@ -62,6 +80,8 @@ pub(crate) struct RoutedConnection<'a> {
     held: Option<(ServerAddress, LoanedConnection)>,
     /// The address and number of the pool that was last asked for a connection.
     last: Option<(ServerAddress, u64)>,
+    /// The data at the other end of the connection that was last lent.
+    data: Option<Arc<DataIdentity>>,
 }
 
 impl RoutedConnection<'_> {
@@ -108,7 +128,10 @@ impl RoutedConnection<'_> {
             if self.sharing == Sharing::Shared {
                 self.last = Some((address.clone(), pool.number));
                 match pool.lend_shared(self.priority, self.pools).await? {
-                    Some(connection) => return Ok(connection),
+                    Some(connection) => {
+                        self.data = pool.data();
+                        return Ok(connection);
+                    }
                     None => self.pools.discard(address, pool.number),
                 }
                 continue;
@@ -117,9 +140,42 @@ impl RoutedConnection<'_> {
             // From here on a timeout means that the pool is at fault. Before, all connections were merely in use.
             self.last = Some((address.clone(), pool.number));
             if let Some(connection) = pool.lend(permit).await? {
+                self.data = pool.data();
                 return Ok(connection);
             }
         }
+    }
+
+    /// Returns what tells whether the data that the last command met is still accepted.
+    pub(crate) fn acceptance(&self) -> Option<Arc<AtomicBool>> {
+        self.data.as_ref().map(|data| data.acceptance())
+    }
+
+    /// Waits until what this connection has written is as durable as demanded, at most so long. Returns whether it is. The
+    /// connection must be the operation's own.
+    pub(crate) async fn wait_until_durable(
+        &mut self,
+        writes: DurableWrites,
+        limit: Duration,
+    ) -> RedisResult<bool> {
+        let timeout = self.pools.topology.connector.timeout;
+        let Some((_, connection)) = &mut self.held else { return Ok(false) };
+        let connection = connection.connection();
+        connection.set_response_timeout(limit + timeout);
+        let limit_ms = limit.as_millis() as u64;
+        let is_durable = match writes {
+            DurableWrites::None => Ok(true),
+            DurableWrites::Replicas(replicas) => {
+                let wait = cmd("WAIT").arg(replicas).arg(limit_ms).to_owned();
+                wait.query_async(connection).await.map(|acknowledged: u64| acknowledged >= replicas.into())
+            }
+            DurableWrites::Disk => {
+                let wait = cmd("WAITAOF").arg(1).arg(0).arg(limit_ms).to_owned();
+                wait.query_async(connection).await.map(|(local, _): (u64, u64)| local >= 1)
+            }
+        };
+        connection.set_response_timeout(timeout);
+        is_durable
     }
 
     fn counters(&self) -> &RedisCounters {

@@ -15,6 +15,7 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::Keys;
 use crate::store::report::{Fault, MasterReport, Report, Severity};
+use crate::values::DurableWrites;
 
 /// One in this many inspections is a full one.
 const INSPECTIONS_PER_FULL_ONE: u64 = 4;
@@ -37,9 +38,11 @@ impl Inspection {
         keys: Keys,
         commands: &[String],
         (url, accepts_eviction): (String, bool),
+        durable_writes: DurableWrites,
     ) -> Self {
         let required = RequiredPermissions::new(&keys, commands, &topology, node_cache.cache.is_some());
-        let inspector = ServerInspector { topology, node_cache, keys, required, accepts_eviction };
+        let inspector =
+            ServerInspector { topology, node_cache, keys, required, accepts_eviction, durable_writes };
         Self { inspector, url, count: AtomicU64::new(0), servers: Mutex::default() }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! `doorward doctor` runs the same inspection once, as a `server::Depth::CheckUp`.
 
+pub mod durability;
 pub mod failover;
 pub mod faults;
 pub mod masters;

@@ -8,7 +8,7 @@ use redis::{RedisError, Value, cmd};
 use super::permissions::RequiredPermissions;
 use super::server_facts::ServerFacts;
 use super::server_settings::ServerSettings;
-use super::{failover, faults, memory, persistence, replication};
+use super::{durability, failover, faults, memory, persistence, replication};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::master::Master;
@@ -17,6 +17,7 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use crate::store::report::{Fault, FaultKind};
+use crate::values::DurableWrites;
 
 /// The first major version whose scripts can check permissions and have flags.
 const OLDEST_MAJOR_VERSION: u32 = 7;
@@ -65,6 +66,7 @@ pub(crate) struct ServerInspector {
     pub(crate) keys: Keys,
     pub(crate) required: RequiredPermissions,
     pub(crate) accepts_eviction: bool,
+    pub(crate) durable_writes: DurableWrites,
 }
 
 impl ServerInspector {
@@ -205,6 +207,7 @@ impl ServerInspector {
         found.extend(replication::role(&self.topology, address, &facts));
         found.extend(memory::fault(address, &facts, self.accepts_eviction));
         found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, settings).await);
+        found.extend(durability::fault(address, &facts, self.durable_writes));
         found.extend(persistence::faults(address, &facts, settings));
         found.extend(replication::warnings(&self.topology, address, &facts));
         state.persistence = persistence::described(&facts, settings);

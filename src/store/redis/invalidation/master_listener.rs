@@ -19,7 +19,6 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 use crate::store::redis::errors::described;
 use crate::store::redis::lookup::node_cache::{NodeCache, RecordCache};
-use crate::store::redis::replay::memory::ReplayMemory;
 use crate::store::redis::schema::keys::Keys;
 
 /// Heartbeats within a lease: a late one costs nothing.
@@ -32,7 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct MasterListener<'a> {
     pub(crate) node_cache: &'a Arc<NodeCache>,
     pub(crate) topology: &'a Arc<Topology>,
-    pub(crate) replay: &'a ReplayMemory,
     pub(crate) cache: &'a RecordCache,
     pub(crate) master: Arc<Master>,
 }
@@ -111,7 +109,7 @@ impl MasterListener<'_> {
                     self.master.data.renounce();
                     return Err("the server has other data by now".into());
                 }
-                self.replay.master_proven(&self.topology.map(), &self.master, sent_at_ms);
+                self.node_cache.replay.master_proven(&self.topology.map(), &self.master, sent_at_ms);
                 if let Some(own_slots) = &mut own_slots
                     && own_slots.has_lost_any(connection).await?
                 {

@@ -13,13 +13,11 @@ use crate::store::redis::cluster::topology::Topology;
 use crate::store::redis::lookup::node_cache::NodeCache;
 use crate::store::redis::lookup::read_router::ReadRouter;
 use crate::store::redis::lookup::reader::RedisReader;
-use crate::store::redis::replay::memory::ReplayMemory;
 
 /// Keeps the topology and the near cache up to date.
 pub(crate) struct TrackingWorker {
     pub(crate) node_cache: Arc<NodeCache>,
     pub(crate) topology: Arc<Topology>,
-    pub(crate) replay: Arc<ReplayMemory>,
 }
 
 impl TrackingWorker {
@@ -61,7 +59,6 @@ impl TrackingWorker {
                     let listener = MasterListener {
                         node_cache: &self.node_cache,
                         topology: &self.topology,
-                        replay: &self.replay,
                         cache,
                         master: master.clone(),
                     };

@@ -13,6 +13,7 @@ use crate::store::alias::{AliasOptions, NodeAliases};
 use crate::store::cache::{CacheLimits, CacheStats, NearCache, ServerIndex};
 use crate::store::redis::cluster::master::MAX_SERVERS;
 use crate::store::redis::cluster::master_data::DataIdentity;
+use crate::store::redis::replay::memory::ReplayMemory;
 use crate::store::redis::store_clock::StoreClock;
 use crate::token_string::TokenId;
 
@@ -42,6 +43,8 @@ pub(crate) struct NodeCache {
     pub(crate) clock: Clock,
     pub(crate) store_clock: StoreClock,
     pub(crate) lease_ms: u64,
+    /// What the node remembers of acknowledged changes: a remembered revocation is believed more than a record.
+    pub(crate) replay: Arc<ReplayMemory>,
     /// If false, tokens are read without their takeovers, so each acts as its own user.
     pub(crate) takeovers: bool,
     stale_grace_ms: u64,
@@ -54,7 +57,13 @@ pub(crate) struct NodeCache {
 }
 
 impl NodeCache {
-    pub(crate) fn new(options: CacheOptions, aliases: AliasOptions, takeovers: bool, clock: Clock) -> Self {
+    pub(crate) fn new(
+        options: CacheOptions,
+        aliases: AliasOptions,
+        replay: Arc<ReplayMemory>,
+        takeovers: bool,
+        clock: Clock,
+    ) -> Self {
         let CacheOptions { entries, lease_ms, stale_grace_ms, catch_up_ms } = options;
         let limits =
             CacheLimits { capacity_entries: entries, servers: MAX_SERVERS, lease_ms, stale_grace_ms };
@@ -64,6 +73,7 @@ impl NodeCache {
             store_clock: StoreClock::new(clock.clone()),
             clock,
             lease_ms,
+            replay,
             takeovers,
             stale_grace_ms,
             catch_up_ms,

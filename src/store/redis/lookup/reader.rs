@@ -134,6 +134,12 @@ impl RedisReader {
         {
             Arc::make_mut(record).takeover = None;
         }
+        // Redis may have lost the revocation, and no node has merged it yet.
+        if let Some(record) = &mut record
+            && self.node_cache.replay.is_revoked(&id)
+        {
+            Arc::make_mut(record).is_active = false;
+        }
         Ok((record, server))
     }
 

@@ -40,7 +40,9 @@ impl RedisStore {
         let answer: Vec<Value> = self.run_cutoff_script(&self.scripts.set_cutoff, call, &args).await?;
         match answer.as_slice() {
             [Value::Int(status @ 1..=3), Value::BulkString(packed)] => {
-                Ok(Ok(SetCutoff { cutoff: codec::cutoff(&name, packed)?, is_new: *status == 1 }))
+                let cutoff = codec::cutoff(&name, packed)?;
+                self.remember_cutoff(&cutoff);
+                Ok(Ok(SetCutoff { cutoff, is_new: *status == 1 }))
             }
             [Value::Int(4)] => Ok(Err(Rejection::CutoffIsLater)),
             [Value::Int(5)] => Ok(Err(Rejection::TooManyCutoffs)),
@@ -54,7 +56,11 @@ impl RedisStore {
             name: String,
         }
         let args = Args { name: name.to_string() };
-        self.run_cutoff_script(&self.scripts.remove_cutoff, call, &args).await
+        let is_removed = self.run_cutoff_script(&self.scripts.remove_cutoff, call, &args).await?;
+        if is_removed {
+            self.remember_removed_cutoff(args.name, call.now_ms);
+        }
+        Ok(is_removed)
     }
 
     pub(crate) async fn hold_walk(

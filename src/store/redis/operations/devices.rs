@@ -18,7 +18,7 @@ use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::{answer_text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
-use crate::store::redis::schema::codec::primitives::field_args;
+use crate::store::redis::schema::codec::primitives::{decimal, field_args};
 use crate::store::redis::schema::codec::token::record::fields_of as token_fields_of;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::{HashTag, SecretHash, TokenId};
@@ -76,7 +76,11 @@ impl RedisStore {
             event: EventKind::of_new_device(new).name(),
             once: call.once.map(|name| OnceArgs::of(name, None)),
         };
-        let fields = codec::fields_of(new);
+        let mut fields = codec::fields_of(new);
+        if new.secret.is_foreign() {
+            // It was created elsewhere, so its version is not its time of creation.
+            fields.push(("m", decimal(call.now_ms)));
+        }
         let at = (self.keys.devices(&new.user), hash_tag);
         let script = match call.once {
             Some(_) => &self.scripts.make_device_once,
@@ -87,7 +91,10 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Err(Rejection::TooManyDevices)),
             [Value::Int(9)] => Ok(Err(self.done_before(hash_tag, call.once).await?)),
-            [Value::Int(1)] => Ok(Ok(None)),
+            [Value::Int(1)] => {
+                self.remember_new_device(new.id, &fields);
+                Ok(Ok(None))
+            }
             [Value::Int(2), locator, fields] => Ok(Ok(Some(device_in_answer(hash_tag, locator, fields)?))),
             _ => Err(unexpected("make_device")),
         }
@@ -126,9 +133,11 @@ impl RedisStore {
         match answer.as_slice() {
             [] => Ok(None),
             [locator, fields, first] => {
+                let device = device_in_answer(hash_tag, locator, fields)?;
+                self.remember_device(device.id, fields);
                 let first = RevocationStep::from_answer(first)?;
                 self.revoke_logged_in((user, uuid), first, call).await?;
-                device_in_answer(hash_tag, locator, fields).map(Some)
+                Ok(Some(device))
             }
             _ => Err(unexpected("change_device")),
         }
@@ -154,7 +163,10 @@ impl RedisStore {
         match answer.as_slice() {
             [] => Ok(Err(Rejection::NotFound)),
             [Value::Int(0)] => Ok(Err(Rejection::DeviceInactive)),
-            [Value::Int(1), locator, fields] => device_in_answer(hash_tag, locator, fields).map(Ok),
+            [Value::Int(1), locator, fields] => {
+                self.remember_device(id, fields);
+                device_in_answer(hash_tag, locator, fields).map(Ok)
+            }
             _ => Err(unexpected("rotate_device")),
         }
     }
@@ -175,16 +187,21 @@ impl RedisStore {
         let mut swept = false;
         for _ in 0..REMOVAL_ROUNDS {
             let (at, args) = ((self.keys.devices(user), hash_tag), Args { user, uuid, swept });
-            let script_call = ScriptCall::new(&self.scripts.remove_device, at, &call(), &args);
+            let now = call();
+            let script_call = ScriptCall::new(&self.scripts.remove_device, at, &now, &args);
             let answer: Vec<Value> = self.run_script(script_call.urgent()).await?;
-            let (is_removed, first) = match answer.as_slice() {
+            let (removed, first) = match answer.as_slice() {
                 // Another caller removed it while its tokens were being revoked.
                 [] => return Ok(swept),
-                [Value::Int(is_removed), first] => (*is_removed == 1, RevocationStep::from_answer(first)?),
+                [Value::Int(0), first] => (None, RevocationStep::from_answer(first)?),
+                [Value::Int(1), first, Value::BulkString(locator)] => {
+                    (codec::id_of_entry(hash_tag, locator), RevocationStep::from_answer(first)?)
+                }
                 _ => return Err(unexpected("remove_device")),
             };
-            self.revoke_logged_in((user, uuid), first, &call()).await?;
-            if is_removed {
+            self.revoke_logged_in((user, uuid), first, &now).await?;
+            if let Some(id) = removed {
+                self.remember_removed_device(id);
                 return Ok(true);
             }
             swept = true;
@@ -227,8 +244,10 @@ impl RedisStore {
         match answer.as_slice() {
             [Value::Int(0)] => Ok(Err(Rejection::LoginRefused)),
             [Value::Int(1), Value::BulkString(user), made_room] => {
-                let evicted = self.void_revoked(hash_tag, locators(made_room)?, RevokeReason::Limit)?;
                 let token = token.clone().with_user(&answer_text(user.clone(), "log_in_device")?);
+                self.remember_new_token(&token, &token_fields_of(&token));
+                let made_room = locators(made_room)?;
+                let evicted = self.void_revoked(hash_tag, made_room, RevokeReason::Limit, call.now_ms)?;
                 Ok(Ok((token, evicted)))
             }
             [Value::Int(2)] => Ok(Err(Rejection::TooManyTokens)),

@@ -26,12 +26,14 @@ impl RedisStore {
         };
         loop {
             let at = (self.keys.index(user), hash_tag);
-            let script_call = ScriptCall::new(&self.scripts.erase_user, at, &call(), &Args { user }).urgent();
+            let now = call();
+            let script_call = ScriptCall::new(&self.scripts.erase_user, at, &now, &Args { user }).urgent();
             let answer: Value = self.run_script(script_call).await?;
             let (revoked, is_erased): (Vec<String>, bool) =
                 redis::from_redis_value(answer).map_err(|_| unexpected("erase_user"))?;
-            self.void_revoked(hash_tag, revoked, RevokeReason::Erased)?;
+            self.void_revoked(hash_tag, revoked, RevokeReason::Erased, now.now_ms)?;
             if is_erased {
+                self.remember_erasure(user, now.now_ms);
                 return ended;
             }
         }

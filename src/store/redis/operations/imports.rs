@@ -23,7 +23,7 @@ use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::alias;
-use crate::store::redis::schema::codec::primitives::{bytes, field_args};
+use crate::store::redis::schema::codec::primitives::{bytes, decimal, field_args};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::token_string::TokenId;
 
@@ -47,7 +47,7 @@ impl RedisStore {
         is_dry: bool,
         call: &Call<'_>,
     ) -> Result<Vec<ImportOutcome>, StoreError> {
-        let call = self.advancing_call(call);
+        let (written_ms, call) = (call.now_ms, self.advancing_call(call));
         let known = self.aliases(imports.iter().map(|import| &import.digest)).await?;
         let mut written = Vec::with_capacity(imports.len());
         for (imports, known) in imports.chunks(RECORDS_AT_ONCE).zip(known.chunks(RECORDS_AT_ONCE)) {
@@ -55,7 +55,7 @@ impl RedisStore {
             let outcomes = imports.iter().zip(known).map(async |(import, known)| match known {
                 Some(id) if *id == import.token.record.id => Ok((ImportOutcome::Exists, None)),
                 Some(_) => Ok((ImportOutcome::OtherUser, None)),
-                None => self.import_record(import, is_dry, &call).await,
+                None => self.import_record(import, is_dry, (written_ms, &call)).await,
             });
             written.extend(try_join_all(outcomes).await?);
         }
@@ -76,6 +76,10 @@ impl RedisStore {
             if other.is_some_and(|other| other != imports[place].token.record.id) {
                 self.withdraw(&imports[place], outcomes[place], &call()).await?;
                 outcomes[place] = ImportOutcome::OtherUser;
+            } else if outcomes[place] == ImportOutcome::Imported {
+                let NewImport { token, digest } = &imports[place];
+                let alias = Some((*digest, token.record.ends_at_ms));
+                self.remember_imported_token(token, &imported_fields(token, written_ms), alias);
             }
         }
         Ok(outcomes)
@@ -87,13 +91,13 @@ impl RedisStore {
         &self,
         NewImport { token, .. }: &NewImport,
         is_dry: bool,
-        call: &Call<'_>,
+        (written_ms, call): (u64, &Call<'_>),
     ) -> Result<(ImportOutcome, Option<u64>), StoreError> {
         let _permit = self.listing_permit().await?;
         let (record, objects) = (&token.record, &token.details.related_objects);
         // A token that is there already must get no entries at objects: it may be revoked.
         if is_dry || !objects.is_empty() {
-            let foreseen = self.run_import(token, true, call).await?;
+            let foreseen = self.run_import(token, true, (written_ms, call)).await?;
             if is_dry || foreseen.0 != ImportOutcome::Imported {
                 return Ok(foreseen);
             }
@@ -102,7 +106,7 @@ impl RedisStore {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
             return Ok((ImportOutcome::ObjectFull, None));
         }
-        let written = self.run_import(token, false, call).await?;
+        let written = self.run_import(token, false, (written_ms, call)).await?;
         if matches!(written.0, ImportOutcome::TooManyTokens | ImportOutcome::UserLocked) {
             self.remove_token_entries(record.id, objects, call.now_ms).await;
         }
@@ -114,7 +118,7 @@ impl RedisStore {
         &self,
         token: &Token,
         is_dry: bool,
-        call: &Call<'_>,
+        (written_ms, call): (u64, &Call<'_>),
     ) -> Result<(ImportOutcome, Option<u64>), StoreError> {
         #[derive(Serialize)]
         struct Args<'a> {
@@ -124,7 +128,7 @@ impl RedisStore {
         }
         let (record, id) = (&token.record, token.record.id);
         let args = Args { user: record.user(), new: self.imported_token_args(token), dry: is_dry };
-        let fields = codec::fields_of(token);
+        let fields = imported_fields(token, written_ms);
         let at = (self.keys.token(id), id.hash_tag());
         let script_call = ScriptCall::new(&self.scripts.import_token, at, call, &args);
         let answer: Vec<Value> = self.run_script(script_call.with_bytes(field_args(&fields))).await?;
@@ -217,4 +221,11 @@ impl RedisStore {
         }
         self.with_connection(async |c| pipeline.query_async(c).await).await
     }
+}
+
+/// Returns the fields of an imported token. It was created elsewhere, so its version is not its time of creation.
+fn imported_fields(token: &Token, written_ms: u64) -> Vec<(&'static str, Vec<u8>)> {
+    let mut fields = codec::fields_of(token);
+    fields.push(("m", decimal(written_ms)));
+    fields
 }

@@ -32,6 +32,9 @@ impl RedisStore {
         let changed = locators.iter().map(id).collect::<Result<Vec<_>, _>>()?;
         // This node knows the lock from now on, before the caller learns of it.
         self.node_cache.invalidate(&changed);
+        if is_changed {
+            self.remember_lock(user, is_locked, call.now_ms);
+        }
         Ok(is_changed)
     }
 

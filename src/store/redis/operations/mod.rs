@@ -3,6 +3,7 @@
 //! `run_script` runs a script and removes the reverse-index entries that it made stale; the operations use it. Below it,
 //! `script_call` only runs a script.
 
+pub mod acknowledged;
 pub mod batch_reads;
 pub mod bus_probes;
 pub mod check_up;

@@ -54,7 +54,7 @@ impl RedisStore {
             if matches!(answer.as_slice(), [Value::Int(END_HAS_MOVED)]) {
                 continue;
             }
-            let related = related(answer)?;
+            let related = self.related(id, &answer)?;
             if matches!(related, Err(Rejection::NotFound | Rejection::Revoked)) {
                 self.remove_token_entries(id, objects, call.now_ms).await;
             }
@@ -70,8 +70,8 @@ impl RedisStore {
         call: &Call<'_>,
     ) -> Result<Outcome<String>, StoreError> {
         let script = &self.scripts.unrelate_object;
-        let answer = self.run_on_pair(Priority::Normal, script, (id, object, None), call).await?;
-        let unrelated = related(answer)?;
+        let answer: Vec<Value> = self.run_on_pair(Priority::Normal, script, (id, object, None), call).await?;
+        let unrelated = self.related(id, &answer)?;
         if unrelated.is_ok() {
             // A young entry stays: another call may be relating the two just now.
             let stale = StaleEntry::Token { object: ObjectName::of(object), id, is_revoked: false };
@@ -142,6 +142,7 @@ impl RedisStore {
                     Ok(REVOKED_NOW) => {
                         revoked.push(*id);
                         self.changes.revoked.add(RevokeReason::Related, 1);
+                        self.remember_revoked([id], RevokeReason::Related, now.now_ms);
                         true
                     }
                     Ok(REVOKED_BEFORE) => true,
@@ -185,18 +186,21 @@ impl RedisStore {
         }
         Ok(())
     }
-}
 
-/// Returns the token's user, or why the token is left as it is. The answer comes from lua/relate_object.lua or
-/// lua/unrelate_object.lua.
-fn related(answer: Vec<Value>) -> Result<Outcome<String>, StoreError> {
-    Ok(Err(match answer.as_slice() {
-        [Value::Int(1), Value::BulkString(user)] => {
-            return Ok(Ok(answer_text(user.clone(), "related object")?));
-        }
-        [Value::Int(0)] => Rejection::NotFound,
-        [Value::Int(2)] => Rejection::Revoked,
-        [Value::Int(3)] => Rejection::TooManyObjects,
-        _ => return Err(unexpected("related object")),
-    }))
+    /// Returns the token's user, and remembers the token if it has changed; or why it is left as it is. The answer comes from
+    /// lua/relate_object.lua or lua/unrelate_object.lua.
+    fn related(&self, id: TokenId, answer: &[Value]) -> Result<Outcome<String>, StoreError> {
+        Ok(Err(match answer {
+            [Value::Int(1), Value::BulkString(user), changed @ ..] => {
+                if let [fields] = changed {
+                    self.remember_token(id, fields, &Value::Nil);
+                }
+                return Ok(Ok(answer_text(user.clone(), "related object")?));
+            }
+            [Value::Int(0)] => Rejection::NotFound,
+            [Value::Int(2)] => Rejection::Revoked,
+            [Value::Int(3)] => Rejection::TooManyObjects,
+            _ => return Err(unexpected("related object")),
+        }))
+    }
 }

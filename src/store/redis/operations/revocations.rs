@@ -79,10 +79,11 @@ impl RedisStore {
         mut args: RevokeArgs<'_>,
         call: &Call<'_>,
     ) -> Result<Vec<TokenId>, StoreError> {
-        let (hash_tag, call) = (HashTag::of_user(args.user), self.advancing_call(call));
+        let (hash_tag, first_ms, call) =
+            (HashTag::of_user(args.user), call.now_ms, self.advancing_call(call));
         let reason = if args.device.is_some() { RevokeReason::Device } else { RevokeReason::AllOfUser };
         let RevocationStep { revoked, rest: mut left, mut corrupt_key, are_many } = first;
-        let mut revoked = self.void_revoked(hash_tag, revoked, reason)?;
+        let mut revoked = self.void_revoked(hash_tag, revoked, reason, first_ms)?;
         if are_many {
             let index = self.keys.index(args.user);
             let range = cmd("ZRANGEBYSCORE").arg(index).arg(0).arg(BELOW_REVOKED).to_owned();
@@ -90,8 +91,9 @@ impl RedisStore {
         }
         while !left.is_empty() {
             args.locators = Some(left.split_off(left.len().saturating_sub(TOKENS_PER_STEP)));
-            let step = self.revoke_step(&args, &call()).await?;
-            revoked.extend(self.void_revoked(hash_tag, step.revoked, reason)?);
+            let now = call();
+            let step = self.revoke_step(&args, &now).await?;
+            revoked.extend(self.void_revoked(hash_tag, step.revoked, reason, now.now_ms)?);
             left.extend(step.rest);
             if corrupt_key.is_empty() {
                 corrupt_key = step.corrupt_key;
@@ -113,19 +115,21 @@ impl RedisStore {
         RevocationStep::from_answer(&self.run_script(script_call).await?)
     }
 
-    /// Returns the ids of the tokens that a script revoked, and counts them. This node refuses them from now on, before the caller learns of
-    /// it.
+    /// Returns the ids of the tokens that a script revoked at `at_ms`, counts and remembers them. This node refuses them from
+    /// now on, before the caller learns of it.
     pub(crate) fn void_revoked(
         &self,
         hash_tag: HashTag,
         locators: Vec<String>,
         reason: RevokeReason,
+        at_ms: u64,
     ) -> Result<Vec<TokenId>, StoreError> {
         let id =
             |locator: String| TokenId::from_locator(hash_tag, &locator).ok_or_else(|| unexpected("locator"));
         let revoked = locators.into_iter().map(id).collect::<Result<Vec<_>, _>>()?;
         self.node_cache.invalidate(&revoked);
         self.changes.revoked.add(reason, revoked.len());
+        self.remember_revoked(&revoked, reason, at_ms);
         Ok(revoked)
     }
 }

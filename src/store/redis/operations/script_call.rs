@@ -60,16 +60,26 @@ impl RedisStore {
         let ScriptCall { script, key, hash_tag, call, args, bytes, priority } = script_call;
         let context = self.script_context(*hash_tag, call);
         let args = [&[&context[..], args], &bytes[..]].concat();
-        self.with_shared_connection(*priority, async |c| script.run(c, &[key], &args).await).await
+        self.send_script(call, *priority, (script, key), &args).await
     }
 
     /// Returns the first argument of the other scripts.
     pub(crate) fn script_context(&self, hash_tag: HashTag, call: &Call<'_>) -> Vec<u8> {
+        self.tolerant_context(hash_tag, call, self.node_cache.store_clock.tolerance_ms())
+    }
+
+    /// As [`RedisStore::script_context`], with this tolerance for the caller's clock; without one, it is not compared.
+    pub(crate) fn tolerant_context(
+        &self,
+        hash_tag: HashTag,
+        call: &Call<'_>,
+        tolerance_ms: Option<u64>,
+    ) -> Vec<u8> {
         pack_named(&Context {
             prefix: self.keys.prefix(),
             hash_tag: hash_tag.to_string(),
             now_ms: call.now_ms,
-            tolerance_ms: self.node_cache.store_clock.tolerance_ms(),
+            tolerance_ms,
             actor: call.actor.to_string(),
             channel: &self.event_channel,
             retention_ms: self.limits.revoked_retention_ms,

@@ -17,6 +17,7 @@ use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::errors::{answer_text, unexpected};
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::takeover as codec;
+use crate::store::redis::schema::codec::token::record as token_codec;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::TokenId;
 
@@ -57,11 +58,16 @@ impl RedisStore {
         self.node_cache.invalidate([&new.token]);
         let rejection = match answer?.as_slice() {
             [Value::Int(0)] => Rejection::NotFound,
-            [Value::Int(1), Value::BulkString(actor)] => {
+            [Value::Int(1), Value::BulkString(actor), fields] => {
+                let actor = answer_text(actor.clone(), "takeover")?;
+                self.remember_token(new.token, fields, &Value::Nil);
+                let token = token_codec::token(new.token, fields, &Value::Nil)?;
+                let token = token.ok_or_else(|| unexpected("takeover"))?;
+                self.remember_takeover(new, &actor, call.now_ms, token.record.expires_at_ms);
                 return Ok(Ok(Takeover {
                     id: new.id,
                     token: new.token,
-                    actor: answer_text(actor.clone(), "takeover")?,
+                    actor,
                     user: new.user.clone(),
                     reason: new.reason.clone(),
                     created_at_ms: call.now_ms,
@@ -113,6 +119,7 @@ impl RedisStore {
         let Some((actor, locator, user)) = answer? else { return Ok(None) };
         let id =
             TakeoverId::from_locator(token.hash_tag(), &locator).ok_or_else(|| unexpected("takeover"))?;
+        self.remember_takeover_end(id, token, call.now_ms);
         Ok(Some(EndedTakeover { id, actor, user }))
     }
 

@@ -102,7 +102,10 @@ impl RedisStore {
         let answer = match call.once {
             Some(_) => self.issue_in_any_case(&self.scripts.issue_token_once, token, &fields, call).await?,
             None => match self.issue_below_limits(token, &fields, call).await? {
-                1 => return Ok(Ok(Vec::new())),
+                1 => {
+                    self.remember_new_token(token, &fields);
+                    return Ok(Ok(Vec::new()));
+                }
                 3 => {
                     let script = &self.scripts.issue_token_at_limit;
                     self.issue_in_any_case(script, token, &fields, call).await?
@@ -120,7 +123,8 @@ impl RedisStore {
                 Ok(Err(if *status == 0 { Rejection::TooManyTokens } else { Rejection::UserLocked }))
             }
             [Value::Int(1), revoked] => {
-                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit)?))
+                self.remember_new_token(token, &fields);
+                Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit, call.now_ms)?))
             }
             _ => Err(unexpected("issue_token")),
         }
@@ -254,8 +258,13 @@ impl RedisStore {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        if let (Value::Int(1), Some(reason)) = (status, change.revoke) {
-            self.changes.revoked.add(reason, 1);
+        match (status, change.revoke) {
+            (Value::Int(1), Some(reason)) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+            }
+            (Value::Int(1), None) if change.edits() => self.remember_token(id, fields, last_access),
+            _ => {}
         }
         Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),
@@ -286,7 +295,10 @@ impl RedisStore {
         let user =
             self.run_script(script_call.with_bytes([secret_hash.as_bytes().as_slice()]).urgent()).await;
         self.node_cache.invalidate([&id]);
-        self.changes.revoked.add(RevokeReason::Reuse, usize::from(matches!(user, Ok(Some(_)))));
+        if matches!(user, Ok(Some(_))) {
+            self.changes.revoked.add(RevokeReason::Reuse, 1);
+            self.remember_revoked([&id], RevokeReason::Reuse, call.now_ms);
+        }
         user
     }
 

@@ -38,7 +38,8 @@ impl RedisStore {
         let mut own = vec![user, locator.as_bytes(), &created, &accessed, &expires, &max, &event];
         own.extend(field_args(fields));
         let at = (self.keys.token(record.id), record.id.hash_tag());
-        self.run_short(&self.scripts.issue_token, at, call, &own, Priority::Normal).await
+        self.run_short(&self.scripts.issue_token, at, call, &own, (&self.event_channel, Priority::Normal))
+            .await
     }
 
     /// Revokes or rotates a token with a short script. `None` if the change is another one, or only the script that knows
@@ -55,14 +56,28 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> = match (call.once, change.revoke, change.rotate) {
             (None, Some(reason), None) if *change == TokenChange::revoking(reason) => {
                 let own = [&own[..], &[reason.name().as_bytes()]].concat();
-                self.run_short(&self.scripts.revoke_token, at, call, &own, Priority::Urgent).await
+                self.run_short(
+                    &self.scripts.revoke_token,
+                    at,
+                    call,
+                    &own,
+                    (&self.ending_channel, Priority::Urgent),
+                )
+                .await
             }
             (None, None, Some(rotation)) if *change == TokenChange::rotating(rotation) => {
                 let by = RotateArgs::from(rotation);
                 let [grace, siblings, remembered] =
                     [by.grace_ms, by.max_siblings as u64, by.max_remembered as u64].map(decimal);
                 let own = [&own[..], &[rotation.hash.as_bytes(), &grace, &siblings, &remembered]].concat();
-                self.run_short(&self.scripts.rotate_token, at, call, &own, Priority::Normal).await
+                self.run_short(
+                    &self.scripts.rotate_token,
+                    at,
+                    call,
+                    &own,
+                    (&self.event_channel, Priority::Normal),
+                )
+                .await
             }
             _ => return Ok(None),
         };
@@ -71,10 +86,14 @@ impl RedisStore {
         let answer = answer?;
         let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
-        if let Some(reason) = change.revoke {
-            self.changes.revoked.add(reason, 1);
-            let stale = StaleEntry::of_revoked(id, related);
-            self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+        match change.revoke {
+            Some(reason) => {
+                self.changes.revoked.add(reason, 1);
+                self.remember_revoked([&id], reason, call.now_ms);
+                let stale = StaleEntry::of_revoked(id, related);
+                self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+            }
+            None => self.remember_token(id, fields, last_access),
         }
         Ok(Some(token))
     }
@@ -87,7 +106,7 @@ impl RedisStore {
         (key, hash_tag): (String, HashTag),
         call: &Call<'_>,
         own: &[&[u8]],
-        priority: Priority,
+        (channel, priority): (&str, Priority),
     ) -> Result<T, StoreError> {
         let tolerance = self.node_cache.store_clock.tolerance_ms();
         let common = [
@@ -95,13 +114,13 @@ impl RedisStore {
             tolerance.map(|ms| ms.to_string()).unwrap_or_default(),
             self.keys.prefix().to_owned(),
             hash_tag.to_string(),
-            self.event_channel.clone(),
+            channel.to_owned(),
             self.limits.events_per_user.to_string(),
             self.limits.event_retention_ms.to_string(),
             self.limits.stale_grace_ms.to_string(),
             self.limits.revoked_retention_ms.to_string(),
         ];
         let args: Vec<&[u8]> = common.iter().map(String::as_bytes).chain(own.iter().copied()).collect();
-        self.with_shared_connection(priority, async |c| script.run(c, &[&key], &args).await).await
+        self.send_script(call, priority, (script, &key), &args).await
     }
 }

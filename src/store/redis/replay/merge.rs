@@ -1,42 +1,219 @@
 //! Merging what is remembered into a master's data.
+//!
+//! The order is: endings first, then tokens and device keys, then takeovers, then the entries in other slots that name them.
+//! Each call is one token, device key or user, except that revocations go in batches.
+//!
+//! **Traces outlive what they forbid.** A trace is kept for `trace_ms` from the merge, which is after the ending, which is after
+//! the change. A node merges no change older than `trace_ms`. So if it merges a change, the trace of its ending is still
+//! there. A revoked record is a trace, too: for `revoked-retention`, and if that is short, a trace is written beside it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use redis::RedisError;
-use redis::aio::ConnectionLike;
+use redis::aio::MultiplexedConnection;
 
+use super::entries::{Change, ChangeKey, Ending, EndingKey};
+use super::memory::Recollection;
+use super::merge_counts::MergeCounts;
+use super::merge_run::run;
+use crate::model::takeover::TakeoverId;
+use crate::store::error::StoreError;
+use crate::store::redis::cluster::pool::Priority;
+use crate::store::redis::cluster::slots::slot_of_tag;
+use crate::store::redis::errors::store_error;
+use crate::store::redis::operations::stale_entries::StaleEntry;
 use crate::store::redis::redis_store::RedisStore;
+use crate::token_string::HashTag;
 
-/// What a merge has changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MergeCounts {
-    /// Entries that were sent to the master.
-    pub(crate) sent: usize,
-    /// Tokens that were live there and are revoked now.
-    pub(crate) revoked: usize,
-    /// Tokens, device keys and takeovers that were not there.
-    pub(crate) recreated: usize,
-    /// Others that were there in an older version.
-    pub(crate) changed: usize,
-    /// Entries that a script refused; the log says why.
-    pub(crate) failed: usize,
+/// How much longer than two windows a trace is kept at least: nodes merge at different times.
+const TRACE_MARGIN_MS: u64 = 60_000;
+/// The most steps of one erasure in a merge: each erases a hundred things.
+const ERASURE_STEPS: usize = 1000;
+
+/// Changes whose calls are made at once: they are copied for it.
+const AT_ONCE: usize = 1024;
+
+/// The result of a merge.
+#[derive(Default)]
+pub(crate) struct Merged {
+    pub(crate) counts: MergeCounts,
+    /// Reverse-index entries that the merge made stale.
+    pub(super) stale: Vec<StaleEntry>,
+    /// Whether the last step of an erasure was the last one.
+    pub(super) is_erased: bool,
+    /// The changes of things that have ended.
+    pub(super) has_ended: HashSet<ChangeKey>,
+    /// The takeovers that the master's data says were ended early, and when.
+    pub(super) takeover_ends: HashMap<TakeoverId, u64>,
+}
+
+/// The time of a merge, and how long its traces are kept.
+#[derive(Clone, Copy)]
+pub(super) struct MergeTimes {
+    pub(super) now_ms: u64,
+    /// How long a trace is kept.
+    pub(super) trace_ms: u64,
+    /// A revoked token that is kept for less than this leaves a trace, too.
+    pub(super) least_ms: u64,
 }
 
 impl RedisStore {
     /// Writes what this node remembers into the slots that `is_in` names, revocations first. `connection` leads to their
-    /// master, whose authority is proven. `now_ms` is the store's time. Without anything remembered there is no round trip.
+    /// master, whose authority is proven. `now_ms` is the store's time. If nothing is remembered, there is no round trip.
+    ///
+    /// Idempotent, and whatever the order in which nodes merge, the result is the same. After the master was accepted, the
+    /// caller passes the result to [`RedisStore::remove_entries_made_stale`].
     ///
     /// # Errors
     /// The connection broke, or the server refuses to be written to. A part may be written; merging again is safe.
     pub(crate) async fn merge_remembered(
         &self,
-        connection: &mut impl ConnectionLike,
-        is_in: impl Fn(u16) -> bool,
+        connection: &mut MultiplexedConnection,
+        is_in: &(impl Fn(u16) -> bool + Sync),
         now_ms: u64,
-    ) -> Result<MergeCounts, RedisError> {
-        let _ = (connection, is_in, now_ms);
-        Ok(MergeCounts::default())
+    ) -> Result<Merged, RedisError> {
+        let mut merged = Merged::default();
+        if self.replay.is_empty() {
+            return Ok(merged);
+        }
+        let is_by_slot = self.topology.map().is_by_slot();
+        let is_in = |tag: HashTag| !is_by_slot || is_in(slot_of_tag(tag));
+        let times = self.merge_times(now_ms);
+        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(&is_in);
+        // A trace may be gone after this time, so what is older is not created again. Its master was working meanwhile.
+        changes.retain(|(_, age_ms, _)| *age_ms < times.trace_ms);
+
+        // Before the revocations, which would end these takeovers now.
+        self.merge_endings(connection, &endings, is_takeover_end, times, &mut merged).await?;
+        run(connection, self.revocation_calls(&mut revocations, times), &mut merged).await?;
+        self.merge_endings(connection, &endings, |key| !is_takeover_end(key), times, &mut merged).await?;
+        self.merge_erasures(connection, &endings, times, &mut merged).await?;
+
+        let here: Vec<_> = changes.iter().filter(|(key, ..)| is_in(key.hash_tag())).collect();
+        self.merge_changes(connection, &here, |key| !is_takeover(key), times, &mut merged).await?;
+        self.merge_changes(connection, &here, is_takeover, times, &mut merged).await?;
+        self.merge_entries(connection, &changes, &is_in, times, &mut merged).await?;
+        Ok(merged)
     }
 
-    /// Removes the reverse-index entries that merges made stale. Call it after the master was accepted: the entries may be in
-    /// any slot.
-    pub(crate) async fn remove_entries_made_stale(&self) {}
+    /// Merges what this node remembers into every master, over connections of its own, as after a failover of all of them.
+    ///
+    /// # Errors
+    /// `Unavailable`: a part may be merged. Merging again is safe.
+    pub async fn merge_everywhere(&self, now_ms: u64) -> Result<MergeCounts, StoreError> {
+        let map = self.topology.map().clone();
+        let mut counts = MergeCounts::default();
+        for master in map.masters.iter().filter(|master| master.may_have_tokens()) {
+            let connection = self.topology.connector.connect(&master.address).await;
+            let mut connection = connection.map_err(store_error)?;
+            let is_owned = |slot| map.owner(slot).is_some_and(|owner| Arc::ptr_eq(owner, master));
+            let merged =
+                self.merge_remembered(&mut connection, &is_owned, now_ms).await.map_err(store_error)?;
+            self.remove_entries_made_stale(&merged, now_ms).await;
+            counts += merged.counts;
+        }
+        Ok(counts)
+    }
+
+    fn merge_times(&self, now_ms: u64) -> MergeTimes {
+        let least_ms = 2 * self.replay.window_ms() + TRACE_MARGIN_MS;
+        MergeTimes { now_ms, trace_ms: least_ms.max(self.limits.revoked_retention_ms), least_ms }
+    }
+
+    /// Merges the endings of these things, erasures excepted.
+    async fn merge_endings(
+        &self,
+        connection: &mut MultiplexedConnection,
+        endings: &[(EndingKey, Ending)],
+        is_of: fn(&EndingKey) -> bool,
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in endings.chunks(AT_ONCE) {
+            let some = some.iter().filter(|(key, _)| is_of(key));
+            let calls = some.filter_map(|(key, ending)| self.ending_call(key, ending, times)).collect();
+            run(connection, calls, merged).await?;
+        }
+        Ok(())
+    }
+
+    /// Merges the changes of these things.
+    async fn merge_changes(
+        &self,
+        connection: &mut MultiplexedConnection,
+        changes: &[&(ChangeKey, u64, Change)],
+        is_of: fn(&ChangeKey) -> bool,
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in changes.chunks(AT_ONCE) {
+            let some = some.iter().filter(|(key, ..)| is_of(key));
+            let calls = some.filter_map(|(key, _, change)| self.change_call(key, change, times)).collect();
+            run(connection, calls, merged).await?;
+        }
+        Ok(())
+    }
+
+    async fn merge_erasures(
+        &self,
+        connection: &mut MultiplexedConnection,
+        endings: &[(EndingKey, Ending)],
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for (key, ending) in endings {
+            let (EndingKey::Erasure(user), Ending::Erasure { at_ms }) = (key, ending) else { continue };
+            for _ in 0..ERASURE_STEPS {
+                // A call that fails is not repeated.
+                merged.is_erased = true;
+                run(connection, vec![self.erasure_call(user, *at_ms, times)], merged).await?;
+                if merged.is_erased {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the entries of the changes that are in these slots: of related objects, of takeovers, of imported device keys, and
+    /// aliases. They may be in other slots than what they name.
+    async fn merge_entries(
+        &self,
+        connection: &mut MultiplexedConnection,
+        changes: &[(ChangeKey, u64, Change)],
+        is_in: &(impl Fn(HashTag) -> bool + Sync),
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in changes.chunks(AT_ONCE) {
+            let mut calls = Vec::new();
+            for (key, _, change) in some.iter().filter(|(key, ..)| !merged.has_ended.contains(key)) {
+                let ended_at_ms = match key {
+                    ChangeKey::Takeover(id) => {
+                        let in_data = merged.takeover_ends.get(id).copied();
+                        in_data.or_else(|| self.replay.takeover_ended_at_ms(*id))
+                    }
+                    _ => None,
+                };
+                self.entry_calls((key, change), ended_at_ms, times, &mut calls);
+            }
+            calls.retain(|(tag, _)| is_in(*tag));
+            run(connection, calls.into_iter().map(|(_, call)| call).collect(), merged).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the reverse-index entries that a merge made stale. They may be in any slot.
+    pub(crate) async fn remove_entries_made_stale(&self, merged: &Merged, now_ms: u64) {
+        self.remove_stale_entries(Priority::Normal, &merged.stale, now_ms).await;
+    }
+}
+
+fn is_takeover_end(key: &EndingKey) -> bool {
+    matches!(key, EndingKey::Takeover(_))
+}
+
+fn is_takeover(key: &ChangeKey) -> bool {
+    matches!(key, ChangeKey::Takeover(_))
 }

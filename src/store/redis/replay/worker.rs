@@ -6,7 +6,7 @@
 //! | being merged into: its connections wait | the merge is done and the data is still the same |
 //! | accepted: it is used | a heartbeat finds other data, or the server is no longer a master |
 //!
-//! Other nodes merge at the same time. For [`SETTLE`] after this node has accepted other data than before, what it does
+//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, what it does
 //! not find may be what another node is about to write: such an answer is an error and no refusal.
 
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::merge::MergeCounts;
+use super::merge::Merged;
+use super::merge_counts::MergeCounts;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
@@ -26,16 +27,17 @@ use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 
-/// How long other nodes may take to merge after this node has accepted other data than before (`REPLAY_SETTLE`).
-pub(crate) const SETTLE: Duration = Duration::from_secs(3);
+/// How long other nodes may take to merge after this node has accepted other data than before.
+pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The pause between two looks at the data of a master, if no tracking connection looks at it.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// A master's data into which this node has merged.
-struct Merged {
+/// A master's data that this node may accept.
+struct MergedData {
     identity: Arc<DataIdentity>,
+    /// The slots into which this node has merged.
     slots: SlotSet,
-    counts: MergeCounts,
+    merged: Merged,
 }
 
 /// The connection over which the data of a master is looked at, and the data that it was opened to.
@@ -46,13 +48,10 @@ impl RedisStore {
     pub(crate) async fn accept(&self, master: &Arc<Master>, attempt: AcceptanceAttempt) {
         let began_ms = self.node_cache.clock.boottime_ms();
         match self.merge_into(master).await {
-            Ok(merged) => {
-                let counts = merged.counts;
+            Ok(data) => {
                 let took_ms = self.node_cache.clock.boottime_ms() - began_ms;
-                self.accept_merged(master, attempt, merged, took_ms);
-                if counts.sent > 0 {
-                    self.remove_entries_made_stale().await;
-                }
+                self.accept_merged(master, attempt, &data, took_ms);
+                self.remove_entries_made_stale(&data.merged, self.node_cache.clock.now_ms()).await;
             }
             Err(reason) => {
                 tracing::debug!(reason, master = %master.address, "redis data not accepted");
@@ -74,24 +73,31 @@ impl RedisStore {
             return Some(attempt);
         }
         let (identity, slots) = (identity.clone(), map.slots_of(master));
-        let merged = Merged { identity, slots, counts: MergeCounts::default() };
-        self.accept_merged(master, attempt, merged, 0);
+        let data = MergedData { identity, slots, merged: Merged::default() };
+        self.accept_merged(master, attempt, &data, 0);
         None
     }
 
-    fn accept_merged(&self, master: &Arc<Master>, attempt: AcceptanceAttempt, merged: Merged, took_ms: u64) {
-        let is_change = attempt.is_change(&merged.identity);
+    fn accept_merged(
+        &self,
+        master: &Arc<Master>,
+        attempt: AcceptanceAttempt,
+        data: &MergedData,
+        took_ms: u64,
+    ) {
+        let is_change = attempt.is_change(&data.identity);
         let settles = is_change && self.replay.is_on() && self.may_others_remember();
         if settles {
             // Before the first answer.
-            master.data.settle_until(self.node_cache.clock.boottime_ms() + SETTLE.as_millis() as u64);
+            master.data.settle_until(self.node_cache.clock.boottime_ms() + REPLAY_SETTLE.as_millis() as u64);
         }
-        attempt.accept(&merged.identity, merged.slots);
+        attempt.accept(&data.identity, data.slots.clone());
+        self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
-            let MergeCounts { sent, revoked, recreated, changed, failed } = merged.counts;
+            let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
             let master = &master.address;
             tracing::info!(
-                %master, sent, revoked, recreated, changed, failed, took_ms, settles, "redis data accepted"
+                %master, sent, revoked, ended, recreated, changed, moved, failed, took_ms, settles, "redis data accepted"
             );
         }
     }
@@ -102,7 +108,7 @@ impl RedisStore {
     }
 
     /// Merges what is remembered into the data of a master.
-    async fn merge_into(&self, master: &Arc<Master>) -> Result<Merged, String> {
+    async fn merge_into(&self, master: &Arc<Master>) -> Result<MergedData, String> {
         self.topology.gate.check().map_err(|error| error.to_string())?;
         let known = self.known_master(master).await?;
         let slots = known.as_ref().map(|known| self.topology.map().slots_of(known)).unwrap_or_default();
@@ -111,9 +117,9 @@ impl RedisStore {
         if let Some(known) = known {
             authority::prove(&known, &mut connection, true).await?;
         }
-        let counts = self.merge_slots(&mut connection, &slots).await?;
+        let merged = self.merge_slots(&mut connection, &slots).await?;
         match identity.lasts(&mut connection).await.map_err(described)? {
-            true => Ok(Merged { identity, slots, counts }),
+            true => Ok(MergedData { identity, slots, merged }),
             false => Err("the server has other data by now".into()),
         }
     }
@@ -138,9 +144,9 @@ impl RedisStore {
         &self,
         connection: &mut MultiplexedConnection,
         slots: &SlotSet,
-    ) -> Result<MergeCounts, String> {
+    ) -> Result<Merged, String> {
         let now_ms = self.node_cache.clock.now_ms();
-        self.merge_remembered(connection, |slot| slots.contains(slot), now_ms).await.map_err(described)
+        self.merge_remembered(connection, &|slot| slots.contains(slot), now_ms).await.map_err(described)
     }
 
     /// Runs the worker that merges into slots which move to a master, and without a near cache looks at the data of each
@@ -161,27 +167,33 @@ impl RedisStore {
                 let gained = master.data.unmerged(&map.slots_of(master))?;
                 (!gained.is_empty()).then_some((master, gained))
             });
-            join_all(gained.map(async |(master, gained)| {
-                let merged = async {
-                    if !self.replay.is_empty() {
-                        let address = &master.address;
-                        let mut connection =
-                            self.topology.connector.connect(address).await.map_err(described)?;
-                        authority::prove(master, &mut connection, true).await?;
-                        self.merge_slots(&mut connection, &gained).await?;
-                    }
-                    master.data.add_merged(&gained);
-                    Ok::<_, String>(())
-                };
-                if let Err(reason) = merged.await {
-                    tracing::debug!(reason, master = %master.address, "gained slots not merged into");
-                    // The data is merged into as a whole when it is accepted again.
-                    master.data.renounce();
-                }
-            }))
-            .await;
+            join_all(gained.map(|(master, gained)| self.merge_gained(master, gained))).await;
         }
         std::future::pending().await
+    }
+
+    /// Merges what is remembered of slots that a master has gained.
+    async fn merge_gained(&self, master: &Arc<Master>, gained: SlotSet) {
+        let merge = async {
+            let mut connection = self.topology.connector.connect(&master.address).await.map_err(described)?;
+            authority::prove(master, &mut connection, true).await?;
+            self.merge_slots(&mut connection, &gained).await
+        };
+        let merged = match self.replay.is_empty() {
+            true => Ok(Merged::default()),
+            false => merge.await,
+        };
+        match merged {
+            Ok(merged) => {
+                master.data.add_merged(&gained);
+                self.remove_entries_made_stale(&merged, self.node_cache.clock.now_ms()).await;
+            }
+            Err(reason) => {
+                tracing::debug!(reason, master = %master.address, "gained slots not merged into");
+                // The data is merged into as a whole when it is accepted again.
+                master.data.renounce();
+            }
+        }
     }
 
     /// Looks at the data of each master, as heartbeats do, if there are none.

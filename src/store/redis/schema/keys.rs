@@ -101,9 +101,14 @@ impl Keys {
         self.key('e', HashTag::of_user(user), user)
     }
 
-    /// The channel of all events. All databases share Redis's channels, so the name has the number.
+    /// The channel of the events that only readers of the feed need. All databases share Redis's channels, so the name has the number.
     pub fn event_channel(&self, db: i64) -> String {
         format!("{}events:{db}", self.prefix)
+    }
+
+    /// The channel of the events that every node hears: endings and cut-offs.
+    pub fn ending_channel(&self, db: i64) -> String {
+        format!("{}events:{db}:endings", self.prefix)
     }
 
     /// The key of a device key.
@@ -151,6 +156,16 @@ impl Keys {
         self.key('j', hash_tag, &name.text())
     }
 
+    /// The trace of a token, takeover or device key that has ended.
+    pub fn trace(&self, id: TokenId) -> String {
+        self.key('q', id.hash_tag(), &id.locator())
+    }
+
+    /// The traces of a user's erasure and unlock.
+    pub fn user_traces(&self, user: &str) -> String {
+        self.key('y', HashTag::of_user(user), user)
+    }
+
     /// The token key that all nodes share.
     pub fn token_key(&self) -> String {
         format!("{}m:check-key", self.prefix)
@@ -183,7 +198,7 @@ impl Keys {
 
     /// A key of each kind that never exists, for checking permissions on such keys.
     pub fn of_each_kind(&self) -> Vec<String> {
-        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l', 'i', 'j']
+        let tagged = ['t', 'u', 'o', 'a', 'v', 'e', 'd', 'k', 'r', 'f', 'g', 'l', 'i', 'j', 'q', 'y']
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
@@ -240,7 +255,10 @@ mod tests {
         assert_eq!(keys.taken_over("alice"), "dw:v:{8c4d}:alice");
         assert_eq!(keys.events("alice"), "dw:e:{8c4d}:alice");
         assert_eq!(keys.lock("alice"), "dw:l:{8c4d}:alice");
+        assert_eq!(keys.trace(id), "dw:q:{8c4d}:YRgw02QaaPlKaQ");
+        assert_eq!(keys.user_traces("alice"), "dw:y:{8c4d}:alice");
         assert_eq!(keys.event_channel(1), "dw:events:1");
+        assert_eq!(keys.ending_channel(1), "dw:events:1:endings");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };

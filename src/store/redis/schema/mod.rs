@@ -24,12 +24,15 @@
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | until the longest-lived entry expires |
 //! | `dw:i:{n}:<request>` | string | a request with `Idempotency-Key`, by the hash of its name: the hash of its body (16 bytes), and the answer of an import ([`idempotency`](crate::model::idempotency)) | 10 min |
 //! | `dw:j:{s}:<request>` | string | the id of the token that the request has made, or nothing for a device key; in the user's slot, so it is written with the change | 10 min |
+//! | `dw:q:{s}:<locator>` | string | a trace of an ending that a node merged ([`replay`](crate::store::redis::replay)): the token, takeover or device key must not come back. Empty; of a takeover, when it ended (ms); of a deactivated device key, the version. `dw:q:{01c1}:<name>`: when the cut-off was removed (ms) | `revoked-retention`, but at least 2 × `replay-window` and a minute |
+//! | `dw:y:{s}:<user>` | hash | traces of a user: `e` when the user was erased, `l` when last unlocked (ms) | likewise |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
 //! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
-//! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
+//! | `dw:events:<db>:endings` | channel | the events that every node hears as they happen: revocations, ends of takeovers and device keys, locks, erasures, cut-offs; channels are not divided by database | |
+//! | `dw:events:<db>` | channel | all other events; a node subscribes while somebody reads its feed | |
 //! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
 //!
 //! # Members of sorted sets
@@ -66,7 +69,7 @@
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
 //!
-//! An erasure of the user removes all keys of the user except the marker of a lock and `dw:j`, and the entries of these in other slots.
+//! An erasure of the user removes all keys of the user except the marker of a lock, `dw:j` and traces, and the entries of these in other slots.
 //!
 //! # Fields of a token
 //!
@@ -91,6 +94,7 @@
 //! | `q` | objects taken from it within a minute: content type, object id, when (ms); their reverse-index entries may be left | MessagePack |
 //! | `e` | revoked_at_ms, once revoked | decimal |
 //! | `w` | why it was revoked, once it was | text |
+//! | `m` | the version: when it was last changed (ms), but later than the version before; without it, `c` counts. Imports have it; touches and the end make no version | decimal |
 //!
 //! # Scripts
 //!

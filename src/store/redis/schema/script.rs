@@ -1,7 +1,7 @@
 //! One Lua script, called by its hash.
 
 use redis::aio::ConnectionLike;
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, cmd};
 
 /// The first line of a script that may run on a server that takes no writes.
 pub(crate) const NO_WRITES: &str = "#!lua flags=no-writes\n";
@@ -19,8 +19,13 @@ impl Script {
     }
 
     /// Whether it changes nothing, so that it may be run twice.
-    fn only_reads(&self) -> bool {
+    pub(crate) fn only_reads(&self) -> bool {
         self.text.starts_with(NO_WRITES)
+    }
+
+    /// Returns the command that calls the script by its hash, for a pipeline. The server may answer that it does not know it.
+    pub(crate) fn command(&self, keys: &[&str], args: &[&[u8]]) -> Cmd {
+        cmd("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys).arg(args).to_owned()
     }
 
     /// Calls the script by its hash.

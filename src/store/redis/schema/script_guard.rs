@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 /// Finds the commands that a script's source calls. A test ensures that the source writes their names out.
-pub(crate) fn commands_in(source: &str) -> BTreeSet<String> {
+pub fn commands_in(source: &str) -> BTreeSet<String> {
     let calls = source.split("redis.call('").chain(source.split("redis.pcall('"));
     let names = calls.filter_map(|rest| rest.split_once('\'')).map(|(name, _)| name);
     names
@@ -40,7 +40,8 @@ fn checks(commands: &BTreeSet<String>, [probe, removed, channel]: [&str; 3]) -> 
     let check = |command: &str| match command {
         "PUBLISH" => format!("may('PUBLISH', {channel}, '')"),
         "UNLINK" => format!("may('UNLINK'{removed})"),
-        name => format!("may('{name}', {probe})"),
+        "TIME" => "may('TIME')".to_owned(),
+        name => format!("may('{name}', {probe}{})", ", ''".repeat(arguments_after_key(name))),
     };
     let checks: Vec<_> = commands.iter().map(|name| (name, check(name))).collect();
     let all: Vec<_> = checks.iter().map(|(_, check)| check.as_str()).collect();
@@ -51,6 +52,17 @@ fn checks(commands: &BTreeSet<String>, [probe, removed, channel]: [&str; 3]) -> 
         })
         .collect();
     format!("local may = redis.acl_check_cmd\nif not ({}) then\n{each}end\n", all.join(" and "))
+}
+
+/// Returns how many arguments a command needs after its key. Redis 8 checks permissions only of a call with the right number.
+pub fn arguments_after_key(command: &str) -> usize {
+    match command {
+        "HDEL" | "HGET" | "HMGET" | "LPUSH" | "LPUSHX" | "PEXPIRE" | "SET" | "ZMSCORE" | "ZREM"
+        | "ZSCORE" => 1,
+        "HSET" | "LRANGE" | "LTRIM" | "ZADD" | "ZCOUNT" | "ZRANGE" | "ZRANGEBYSCORE" | "ZREMRANGEBYRANK"
+        | "ZREVRANGE" | "ZREVRANGEBYSCORE" => 2,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ const SHORT_EVENT: &str = lua!("shared/short_event");
 /// Follows [`USER`] in the scripts that make room for a token.
 const MAKING_ROOM: &str =
     concat!(lua!("shared/index_entries"), lua!("shared/issuing"), lua!("shared/making_room"));
+/// Follows [`USER`] in the scripts that merge what a node remembers.
+const MERGING: &str = lua!("shared/merging");
+const LOCKS: &str = lua!("shared/locks");
+/// Follows [`DEVICES`] in the scripts that erase.
+const ERASURE: &str = lua!("shared/erasure");
 const TAKEOVER_HISTORY: &str = concat!(lua!("shared/reverse_index"), lua!("shared/takeover_history"));
 
 /// The first line of a script that works when memory is full: revocations, and the renewals that keep people logged in
@@ -109,6 +114,15 @@ pub(crate) struct Scripts {
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
     pub(crate) hold_walk: Script,
+    pub(crate) merge_revocations: Script,
+    pub(crate) merge_token: Script,
+    pub(crate) merge_takeover: Script,
+    pub(crate) merge_takeover_end: Script,
+    pub(crate) merge_device: Script,
+    pub(crate) merge_device_end: Script,
+    pub(crate) merge_lock: Script,
+    pub(crate) merge_erasure: Script,
+    pub(crate) merge_cutoff: Script,
     /// Every command that these scripts call, sorted.
     pub(crate) commands: Vec<String>,
 }
@@ -151,11 +165,26 @@ impl Scripts {
             rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
             remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
-            lock_user: script(ALLOW_OOM, &[USER, lua!("lock_user")]),
-            erase_user: script(ALLOW_OOM, &[USER, DEVICES, lua!("erase_user")]),
+            lock_user: script(ALLOW_OOM, &[USER, LOCKS, lua!("lock_user")]),
+            erase_user: script(ALLOW_OOM, &[USER, DEVICES, ERASURE, lua!("erase_user")]),
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
             remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
             hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
+            merge_revocations: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_revocations")]),
+            merge_token: script(
+                ALLOW_OOM,
+                &[USER, TERMS, SECRETS, lua!("shared/index_entries"), MERGING, lua!("merge_token")],
+            ),
+            merge_takeover: script(ALLOW_OOM, &[USER, TAKEOVER_HISTORY, MERGING, lua!("merge_takeover")]),
+            merge_takeover_end: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_takeover_end")]),
+            merge_device: script(ALLOW_OOM, &[USER, DEVICES, MERGING, lua!("merge_device")]),
+            merge_device_end: script(ALLOW_OOM, &[USER, DEVICES, MERGING, lua!("merge_device_end")]),
+            merge_lock: script(ALLOW_OOM, &[USER, LOCKS, MERGING, lua!("merge_lock")]),
+            merge_erasure: script(
+                ALLOW_OOM,
+                &[USER, DEVICES, REVERSE_INDEX, ERASURE, MERGING, lua!("merge_erasure")],
+            ),
+            merge_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("merge_cutoff")]),
             commands: commands.into_inner().into_iter().collect(),
         }
     }

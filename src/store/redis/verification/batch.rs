@@ -20,7 +20,7 @@ pub(crate) struct KeyBatch {
     pub(crate) objects: Vec<(HashTag, String)>,
     pub(crate) imported_devices: Vec<UserKey>,
     pub(crate) aliases: Vec<UserKey>,
-    pub(crate) requests: Vec<Vec<u8>>,
+    pub(crate) short_lived: Vec<Vec<u8>>,
     pub(crate) permanent: Vec<Vec<u8>>,
     pub(crate) unknown: Vec<Vec<u8>>,
 }
@@ -46,7 +46,7 @@ impl KeyBatch {
                 Some(KeyName::Object(hash_tag, name)) => batch.objects.push((hash_tag, name)),
                 Some(KeyName::ImportedDevices(key)) => batch.imported_devices.push(key),
                 Some(KeyName::Alias(key)) => batch.aliases.push(key),
-                Some(KeyName::Request) => batch.requests.push(name),
+                Some(KeyName::ShortLived) => batch.short_lived.push(name),
                 Some(KeyName::Permanent) => batch.permanent.push(name),
                 Some(KeyName::Unknown) => batch.unknown.push(name),
             }

@@ -33,8 +33,8 @@ pub(crate) enum KeyName {
     Object(HashTag, String),
     /// The imported device keys of a uuid, by its digest.
     ImportedDevices(UserKey),
-    /// A request with `Idempotency-Key`: it expires in minutes.
-    Request,
+    /// A request with `Idempotency-Key`, or a trace of an ending: it expires, and nothing names it.
+    ShortLived,
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
     /// The shared token key, the schema version, or the cut-offs: they have no TTL.
@@ -76,7 +76,7 @@ impl KeyName {
             "g" => of_user().map(Self::ImportedDevices),
             "l" => of_user().map(Self::Lock),
             "f" => of_user().map(Self::Alias),
-            "i" | "j" => of_user().map(|_| Self::Request),
+            "i" | "j" | "q" | "y" => of_user().map(|_| Self::ShortLived),
             "r" => of_user().map(|key| Self::Object(hash_tag, key.user)),
             _ => None,
         }
@@ -112,8 +112,10 @@ mod tests {
         assert_eq!(read(&keys.devices("a}b{c")), KeyName::Devices(alice.clone()));
         assert_eq!(read(&keys.lock("a}b{c")), KeyName::Lock(alice));
         let request = RequestName::of("admin", "POST", "/v1/tokens", b"key");
-        assert_eq!(read(&keys.request(request)), KeyName::Request);
-        assert_eq!(read(&keys.done_request(id.hash_tag(), request)), KeyName::Request);
+        assert_eq!(read(&keys.request(request)), KeyName::ShortLived);
+        assert_eq!(read(&keys.done_request(id.hash_tag(), request)), KeyName::ShortLived);
+        assert_eq!(read(&keys.trace(id)), KeyName::ShortLived);
+        assert_eq!(read(&keys.user_traces("a}b{c")), KeyName::ShortLived);
         let digest = ForeignDigest::of(Scheme::Drf, &Scheme::Drf.digest(b"key", None).unwrap());
         let alias = UserKey { hash_tag: digest.alias_hash_tag(), user: digest.alias_name().to_string() };
         assert!(alias.is_in_place());

@@ -157,8 +157,8 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks that requests with `Idempotency-Key` expire. Nothing depends on their values for longer.
-    pub(crate) async fn check_requests(
+    /// Checks that requests with `Idempotency-Key` and traces of endings expire. Nothing depends on their values for longer.
+    pub(crate) async fn check_short_lived(
         &mut self,
         link: &MasterLink,
         keys: &[Vec<u8>],

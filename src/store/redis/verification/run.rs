@@ -123,7 +123,7 @@ impl Verifier<'_> {
         self.check_objects(link, batch.objects).await?;
         self.check_locks(link, batch.locks).await?;
         self.check_aliases(link, batch.aliases).await?;
-        self.check_requests(link, &batch.requests).await?;
+        self.check_short_lived(link, &batch.short_lived).await?;
         self.check_permanent(link, &batch.permanent).await?;
         self.note_unknown(&batch.unknown);
         Ok(())

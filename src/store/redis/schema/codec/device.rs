@@ -11,6 +11,7 @@
 //! | `z` | user agent | text with codes ([`user_agent`](super::user_agent)) |
 //! | `l` | last_login_ms, after the first login | decimal |
 //! | `n` | name, if there is one | text |
+//! | `m` | the version, as of a token | decimal |
 //! | `g` | what a former system stored of the login token, until the first login | text |
 //!
 //! An entry of the map is `<uuid>` to `<locator><expires_at_ms>`, without a separator.

@@ -136,13 +136,18 @@ pub fn is_whole(packed: &[u8]) -> bool {
     rmp_serde::from_slice::<PackedEvent<'_>>(packed).is_ok()
 }
 
-/// Decodes a message of the feed; `None` if it is garbled.
-pub fn message(payload: &Value) -> Option<(String, Event)> {
+/// Splits a message of the feed into the user's hash tag, the user and the packed event; `None` if it is garbled.
+pub fn split_message(payload: &Value) -> Option<(HashTag, &str, &[u8])> {
     let (hash_tag, rest) = bytes(payload)?.split_at_checked(4)?;
     let hash_tag = HashTag::parse(std::str::from_utf8(hash_tag).ok()?)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
-    let user = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
-    Some((user, event(hash_tag, &rest[end + 1..])?))
+    Some((hash_tag, std::str::from_utf8(&rest[..end]).ok()?, &rest[end + 1..]))
+}
+
+/// Decodes a message of the feed; `None` if it is garbled.
+pub fn message(payload: &Value) -> Option<(String, Event)> {
+    let (hash_tag, user, packed) = split_message(payload)?;
+    Some((user.to_owned(), event(hash_tag, packed)?))
 }
 
 #[cfg(test)]

@@ -5,10 +5,16 @@
 --          token          the token's id
 --          max            the most entries of an object
 --          kept_until_ms  the latest expiry that the token can have
+--          merges         true in a merge: an entry that is kept for longer stays as it is
 -- Returns 1; 0 if the object has too many.
 local entries = key('r', a.object)
 prune_entries('r', a.object)
 if not redis.call('ZSCORE', entries, a.token) and redis.call('ZCARD', entries) >= a.max then return 0 end
-redis.call('ZADD', entries, token_entry_score(a.kept_until_ms), a.token)
+local score = token_entry_score(a.kept_until_ms)
+if a.merges then
+  redis.call('ZADD', entries, 'GT', score, a.token)
+else
+  redis.call('ZADD', entries, score, a.token)
+end
 fit_entries_ttl('r', a.object)
 return 1

@@ -16,10 +16,14 @@ local locator
 locator, err = locate_or_purge_device(a.user, a.uuid)
 if err then return err end
 if not locator then return {} end
-local device = key('d', locator)
+local device, version_ms = key('d', locator), nil
 local flags = tonumber(redis.call('HGET', device, 'f'))
 if not flags then return corrupt(device, 'f') end
 
+if a.name ~= '' or (a.active ~= nil and a.active ~= is_active(flags)) then
+  -- The end of the key is known by its version.
+  version_ms = write_version(device)
+end
 if a.name == '-' then
   redis.call('HDEL', device, 'n')
 elseif a.name ~= '' then
@@ -33,7 +37,7 @@ local revoked = { {}, {}, '', 0 }
 if a.active == false then
   if is_active(flags) then
     redis.call('HSET', device, 'f', bit.band(flags, bit.bnot(ACTIVE)))
-    emit(a.user, { k = 'device.ended', d = a.uuid })
+    emit(a.user, { k = 'device.ended', d = a.uuid, y = locator, m = version_ms })
   end
   revoked = revoke_logged_in(a.user, a.uuid)
 end

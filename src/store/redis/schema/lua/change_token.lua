@@ -65,6 +65,7 @@ if a.confirm and bit.band(flags, PENDING) ~= 0 then
   changed = bit.band(changed, bit.bnot(PENDING))
   emit(user, { k = 'token.confirmed', l = a.locator }, read_facts(a.locator))
 end
+if a.rotate or terms or changed ~= flags or a.slug ~= '' or a.scopes ~= '' then write_version(token) end
 if a.reason then
   revoke_token(user, a.locator, changed, a.reason)
 elseif changed ~= flags then

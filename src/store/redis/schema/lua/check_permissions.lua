@@ -17,6 +17,16 @@ local function may(...)
   return is_known and answer
 end
 
+-- Redis 8 also raises an error for a wrong number of arguments, which differs from command to command.
+local function may_with_key(command, key)
+  for _, count in ipairs({ 2, 1, 3, 4 }) do
+    local arguments = {}
+    for at = 1, count do arguments[at] = key end
+    if may(command, unpack(arguments)) then return true end
+  end
+  return false
+end
+
 local function is_whole_command_denied(command, key)
   local arguments, refusal = {}, ''
   for _ = 1, 4 do
@@ -30,7 +40,7 @@ end
 
 for _, command in ipairs(a.commands) do
   for _, key in ipairs(a.keys) do
-    if not may(command, key, key) then
+    if not may_with_key(command, key) then
       if is_whole_command_denied(command, key) then
         table.insert(missing, { command, 'command' })
         break

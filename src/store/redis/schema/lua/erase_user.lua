@@ -19,36 +19,7 @@ local histories = redis.call('ZRANGE', key('a', a.user), 0, STEP_ITEMS)
 -- These events are only published: the history is erased, too.
 ctx.max_events = 0
 
--- Erases the takeovers by a token, of which no record is left to say until when their reverse-index entries are kept.
-local function erase_takeovers(locator)
-  local fields = redis.pcall('HGETALL', key('o', locator))
-  for at = 1, #fields, 2 do
-    local is_whole, takeover = pcall(cmsgpack.unpack, fields[at + 1])
-    if #fields[at] == LOCATOR_CHARS and is_whole and type(takeover) == 'table' and type(takeover[2]) == 'string' then
-      table.insert(stale_takeover_entries, { locator, fields[at], takeover[2], true })
-    end
-  end
-  redis.call('UNLINK', key('o', locator))
-  redis.call('ZREM', key('a', a.user), locator)
-end
-
 local live = {}
-
--- Erases a token. A corrupt one, too: nothing reads it any more.
-local function erase_token(locator)
-  local t = redis.pcall('HMGET', key('t', locator), 'f', 'x', 't', 'r', 'q', 's', 'i', 'z')
-  local flags, expires_at_ms = tonumber(t[1]), tonumber(t[2])
-  if flags and is_active(flags) and expires_at_ms and expires_at_ms > now_ms then
-    local facts = token_facts(t[6], t[7], t[8])
-    if t[3] then end_packed_takeover(a.user, locator, t[3], 'erased', facts) end
-    emit(a.user, { k = 'token.revoked', l = locator, w = 'erased' }, facts)
-    table.insert(live, locator)
-  end
-  pcall(collect_stale_entries, locator, t[4])
-  pcall(collect_stale_entries, locator, t[5])
-  erase_takeovers(locator)
-  purge(a.user, locator)
-end
 
 local items, is_erased = 0, true
 
@@ -62,17 +33,17 @@ end
 
 for _, locator in ipairs(locators) do
   if not goes_on() then break end
-  erase_token(locator)
+  if erase_token(a.user, locator) then table.insert(live, locator) end
 end
 for at = 1, #devices, 2 do
   if not goes_on() then break end
   local locator, expires_at_ms = split_entry(devices[at + 1])
   purge_device(a.user, devices[at], locator)
-  if expires_at_ms and expires_at_ms > now_ms then emit(a.user, { k = 'device.ended', d = devices[at] }) end
+  if expires_at_ms and expires_at_ms > now_ms then emit(a.user, { k = 'device.ended', d = devices[at], y = locator }) end
 end
 for _, locator in ipairs(histories) do
   if not goes_on() then break end
-  erase_takeovers(locator)
+  erase_takeovers(a.user, locator)
 end
 if is_erased then
   redis.call('UNLINK', key('u', a.user), key('k', a.user), key('a', a.user), key('v', a.user), key('e', a.user))

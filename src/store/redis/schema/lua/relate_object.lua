@@ -6,7 +6,7 @@
 --          max         the most objects of a token
 --          young_ms    how long a reverse-index entry is young
 --          ends_at_ms  the absolute end that the object's entry reaches to
--- Returns {0} no such token, {1, its user} done, {2} revoked, {3} too many objects, {4} the end has moved beyond the entry.
+-- Returns {0} no such token, {1, its user, its fields} done; {1, its user} if it had the object before; {2} revoked, {3} too many objects, {4} the end has moved beyond the entry.
 local t, err = load_or_purge(a.locator)
 if err then return err end
 if not t then return { 0 } end
@@ -20,4 +20,4 @@ if #related >= a.max then return { 3 } end
 table.insert(related, a.object)
 write_related(a.locator, related)
 update_taken(a.locator, a.object, false, a.young_ms)
-return finish({ 1, t.user })
+return finish({ 1, t.user, redis.call('HGETALL', key('t', a.locator)) })

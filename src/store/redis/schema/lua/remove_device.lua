@@ -5,8 +5,8 @@
 -- KEYS     the user's map of device keys
 -- ARGV[2]  user, uuid
 --          swept   true in the last call, when the tokens are revoked
--- Returns {} if there is no such key, {0, what revoke_tokens returns} if there are more steps, {1, the same} if the key is
--- removed.
+-- Returns {} if there is no such key, {0, what revoke_tokens returns} if there are more steps, {1, the same, the key's
+-- locator} if the key is removed.
 -- Fails if the index is of another type, before anything is written.
 redis.call('ZCARD', key('u', a.user))
 local err, kept = prune_devices(a.user)
@@ -30,5 +30,5 @@ if kept then
   kept[a.uuid] = nil
   fit_map_ttl(a.user, kept)
 end
-emit(a.user, { k = 'device.ended', d = a.uuid })
-return finish({ 1, revoked })
+emit(a.user, { k = 'device.ended', d = a.uuid, y = locator })
+return finish({ 1, revoked, locator })

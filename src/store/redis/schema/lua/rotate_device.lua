@@ -24,5 +24,6 @@ if not flags then return corrupt(device, 'f') end
 if not is_active(flags) then return { 0 } end
 redis.call('HSET', device, 'h', ARGV[3], 'f', bit.band(flags, bit.bnot(FOREIGN)))
 redis.call('HDEL', device, 'g')
+write_version(device)
 emit(a.user, { k = 'device.rotated', d = a.uuid })
 return finish({ 1, locator, redis.call('HGETALL', device) })

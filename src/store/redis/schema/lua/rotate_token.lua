@@ -11,7 +11,7 @@ local ACTIVE, PENDING, LOCKED = 1, 16, 32
 local locator = ARGV[10]
 -- Fails while the slot migrates, as in context.lua.
 redis.call('EXISTS', ARGV[3] .. 'm' .. named .. 'probe')
-local t = redis.call('HMGET', token, 'u', 'f', 'x', 's', 'i', 'z', 'h', 'p')
+local t = redis.call('HMGET', token, 'u', 'f', 'x', 's', 'i', 'z', 'h', 'p', 'm', 'c')
 local user, flags, expires_at_ms = t[1], tonumber(t[2]), tonumber(t[3])
 if not user or not flags or not expires_at_ms or not t[7] then return {} end
 if bit.band(flags, ACTIVE + PENDING + LOCKED) ~= ACTIVE or expires_at_ms <= now_ms then return {} end
@@ -28,7 +28,9 @@ if not previous then return {} end
 
 -- Fails if the index is of another type, before anything is written.
 local accessed = redis.call('ZSCORE', ARGV[3] .. 'u' .. named .. user, '@' .. locator)
-redis.call('HSET', token, 'h', ARGV[12], 'p', previous)
+-- As write_version in tokens.lua.
+local version_ms = math.max(now_ms, (tonumber(t[9]) or tonumber(t[10]) or 0) + 1)
+redis.call('HSET', token, 'h', ARGV[12], 'p', previous, 'm', string.format('%d', version_ms))
 local agent = cold[2] ~= '' and cold[2] or nil
 local event = cmsgpack.pack({
   k = 'token.rotated', t = now_ms, a = ARGV[11], l = locator,

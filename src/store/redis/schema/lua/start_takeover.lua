@@ -9,7 +9,7 @@
 --          retention_ms  how long the takeover is kept after its hard end
 --          max           the most takeovers kept of a token
 -- ARGV[3]  the takeover's record, see codec/takeover.rs
--- Returns {1, the token's owner}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} its owner is that
+-- Returns {1, the token's owner, the token's fields}; {0} no such token, {2} revoked, {3} its second factor is pending, {4} its owner is that
 -- user, {5} its owner is locked.
 local t, err = load_or_purge(a.locator)
 if err then return err end
@@ -28,4 +28,5 @@ local takeover = { locator = a.takeover, record = ARGV[3], ends_at_ms = a.ends_a
 add_to_history(t.user, a.locator, t.expires_at_ms, takeover, a)
 redis.call('HSET', token, 't', cmsgpack.pack({ a.takeover, a.user, a.ends_at_ms, now_ms, a.reason }))
 emit(t.user, { k = 'takeover.started', l = a.locator, o = a.takeover, u = a.user }, read_facts(a.locator))
-return finish({ 1, t.user })
+write_version(token)
+return finish({ 1, t.user, redis.call('HGETALL', token) })

@@ -4,7 +4,7 @@
 -- ARGV[2]  locator
 --          object    {content type, object id}
 --          young_ms  how long a reverse-index entry is young
--- Returns {0} no such token, {1, its user} the token does not have the object any more, {2} revoked.
+-- Returns {0} no such token, {1, its user, its fields} the token does not have the object any more, {2} revoked.
 local t, err = load_or_purge(a.locator)
 if err then return err end
 if not t then return { 0 } end
@@ -15,4 +15,4 @@ if at then
   write_related(a.locator, related)
   update_taken(a.locator, a.object, true, a.young_ms)
 end
-return finish({ 1, t.user })
+return finish({ 1, t.user, redis.call('HGETALL', key('t', a.locator)) })

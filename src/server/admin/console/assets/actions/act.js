@@ -15,10 +15,13 @@ import { pages } from '../core/load.js'
  * @param {() => void} change.reload reads what is shown again; after a failure, too
  */
 export async function act({ ask, make, done, reload }) {
+  const heading = document.activeElement?.closest('section')?.querySelector('h2')
   try {
     const question = await ask()
     if (question && !(await confirm(question))) return
     notify(done(await make()))
+    // The button may vanish with its row, and the focus with it.
+    heading?.focus()
   } catch (error) {
     notifyError(error, error.done)
   }
@@ -28,9 +31,10 @@ export async function act({ ask, make, done, reload }) {
 /**
  * Counts the live tokens of a listing.
  * @param {string} path
+ * @param {(token: any) => boolean} counts
  */
-export async function countTokens(path) {
+export async function countTokens(path, counts = () => true) {
   let sum = 0
-  for await (const { entries } of pages(path, 'tokens')) sum += entries.length
+  for await (const { entries } of pages(path, 'tokens')) sum += entries.filter(counts).length
   return sum
 }

@@ -2,7 +2,9 @@
 
 import { call } from '../core/api.js'
 import { path } from '../core/address.js'
-import { act } from './act.js'
+import { count } from '../core/format.js'
+import { may } from '../core/session.js'
+import { act, countTokens } from './act.js'
 
 /** Locks or unlocks a user. @param {string} user @param {boolean} locks @param {() => void} reload */
 export function setLock(user, locks, reload) {
@@ -21,14 +23,7 @@ export function setLock(user, locks, reload) {
 export function setDeviceActive(device, isActive, reload) {
   const name = device.name ?? device.uuid
   return act({
-    ask: async () =>
-      isActive
-        ? null
-        : {
-            title: 'Deactivate 1 device key?',
-            text: `No login by ${name} succeeds any more, and every token that it logged in is revoked.`,
-            action: 'Deactivate it',
-          },
+    ask: async () => (isActive ? null : askToDeactivate(device, name)),
     make: () =>
       call(`v1/${path('users', device.user, 'devices', device.uuid)}`, {
         method: 'PATCH',
@@ -37,4 +32,16 @@ export function setDeviceActive(device, isActive, reload) {
     done: () => `The device key ${name} is ${isActive ? 'active' : 'inactive'}.`,
     reload,
   })
+}
+
+/** Says how many tokens go with the device key, if the API key may see them. */
+async function askToDeactivate({ user, uuid }, name) {
+  const logged = ({ device }) => device === uuid
+  const live = may('tokens') ? await countTokens(`v1/${path('users', user, 'tokens')}`, logged) : null
+  const tokens = live === null ? 'Every token' : count(live, 'token')
+  return {
+    title: 'Deactivate 1 device key?',
+    text: `No login by ${name} succeeds any more. ${tokens} that it logged in will be revoked.`,
+    action: 'Deactivate it',
+  }
 }

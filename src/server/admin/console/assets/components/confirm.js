@@ -38,9 +38,10 @@ export function ConfirmDialog() {
 function Dialog({ title, text, action, answer }) {
   const dialog = useRef(null)
   useEffect(() => {
-    const opener = document.activeElement
-    dialog.current.showModal()
-    return () => opener?.isConnected && opener.focus()
+    const element = dialog.current
+    element.showModal()
+    // The browser gives the focus back when the dialog is closed, not when it is removed.
+    return () => element.close()
   }, [])
   return html`
     <dialog ref=${dialog} aria-labelledby="question" aria-describedby="consequence" onCancel=${() => answer(false)}>

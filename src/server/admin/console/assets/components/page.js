@@ -27,7 +27,7 @@ export function Section({ id, title, aside, children }) {
   return html`
     <section aria-labelledby=${id} class="panel">
       <header class="section-head">
-        <h2 id=${id}>${title}</h2>
+        <h2 id=${id} tabindex="-1">${title}</h2>
         ${aside}
       </header>
       ${children}

@@ -38,7 +38,7 @@ function End({ takeover, reload }) {
   const { token, actor, user } = takeover
   return html`
     <div class="buttons">
-      <${Action} scope="takeovers" label=${`End the takeover of ${user} by ${actor}`} onClick=${() => endTakeover({ id: token, actor, user }, reload)}>
+      <${Action} scope="takeovers" label=${`End takeover of ${user} by ${actor}`} onClick=${() => endTakeover({ id: token, actor, user }, reload)}>
         End takeover
       <//>
     </div>

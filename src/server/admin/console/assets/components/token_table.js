@@ -111,14 +111,14 @@ function Actions({ token, isAlone, showsUser, reload }) {
       ${
         takeover &&
         html`
-        <${Action} scope="takeovers" label=${`End the takeover of ${takeover.user}`} onClick=${() => endTakeover(takeover, reload)}>End takeover<//>
+        <${Action} scope="takeovers" label=${`End takeover of ${takeover.user}`} onClick=${() => endTakeover(takeover, reload)}>End takeover<//>
       `
       }
       ${
         !showsUser &&
         !isAlone &&
         html`
-        <${Action} scope="tokens" label=${`Revoke all but the token ${token.id}`} onClick=${() => revokeAllOfUser(token.user, token, reload)}>Keep only this<//>
+        <${Action} scope="tokens" label=${`Keep only this token, ${token.id}`} onClick=${() => revokeAllOfUser(token.user, token, reload)}>Keep only this<//>
       `
       }
       <${Action} scope="tokens" danger label=${`Revoke the token ${token.id}`} onClick=${() => revokeToken(token, reload)}>Revoke<//>

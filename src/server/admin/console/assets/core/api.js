@@ -5,8 +5,10 @@ import { CallError, refused, unreachable } from './call_error.js'
 import { noteOutage } from './outage.js'
 import { Observable } from './observable.js'
 
-/** Milliseconds after which a call is given up. */
-const PATIENCE = 15_000
+/** Milliseconds after which a call that reads is given up. */
+const PATIENCE = 10_000
+/** The same of a call that changes something: it may revoke many tokens. */
+const PATIENCE_WITH_CHANGES = 60_000
 
 let apiKey = ''
 
@@ -14,7 +16,7 @@ let apiKey = ''
 export const keyRefusal = new Observable(null)
 
 /** Sets the API key of all calls to come; "" forgets it. @param {string} text */
-export function useKey(text) {
+export function setKey(text) {
   apiKey = text
 }
 
@@ -34,6 +36,7 @@ export function useKey(text) {
  */
 export async function send(path, { method = 'GET', body, signal, headers = {} } = {}) {
   const isChange = method !== 'GET'
+  /** @type {RequestInit & {headers: Record<string, string>}} */
   const request = {
     method,
     headers: { Authorization: `Bearer ${apiKey}`, ...headers },
@@ -71,13 +74,14 @@ export async function call(path, options = {}) {
  * @throws {CallError}
  */
 export async function callText(path, options = {}) {
-  const patience = AbortSignal.timeout(PATIENCE)
+  const isChange = options.method !== undefined
+  const patience = AbortSignal.timeout(isChange ? PATIENCE_WITH_CHANGES : PATIENCE)
   const signal = options.signal ? AbortSignal.any([options.signal, patience]) : patience
   const response = await send(path, { ...options, signal })
   try {
     return await response.text()
   } catch (error) {
-    throw failure(error, options.method !== undefined, options.signal)
+    throw failure(error, isChange, options.signal)
   }
 }
 

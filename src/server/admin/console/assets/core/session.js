@@ -1,6 +1,6 @@
 /** The session at this console: which API key is signed in, and what it may do. */
 
-import { call, keyRefusal, useKey } from './api.js'
+import { call, keyRefusal, setKey } from './api.js'
 import { Observable } from './observable.js'
 
 /**
@@ -22,20 +22,20 @@ export const ending = new Observable(null)
  * @throws {CallError} if the node does not know the key, or cannot be asked
  */
 export async function signIn(key) {
-  useKey(key)
+  setKey(key)
   try {
     const shown = await call('v1/key')
     ending.set(null)
     session.set({ name: shown.name, scopes: new Set(shown.scopes), expiresAt: shown.expires_at })
   } catch (error) {
-    useKey('')
+    setKey('')
     throw error
   }
 }
 
 /** Signs out. The key is forgotten. @param {Error | null} reason the node's, if it no longer accepts the key */
 export function signOut(reason = null) {
-  useKey('')
+  setKey('')
   ending.set(reason)
   session.set(null)
 }

@@ -11,6 +11,7 @@ local function find_object(locator, object)
 end
 
 local function write_related(locator, related)
+  write_version(key('t', locator))
   if #related > 0 then
     redis.call('HSET', key('t', locator), 'r', cmsgpack.pack(related))
   else

@@ -7,16 +7,18 @@ local function collect_stale_entries(locator, packed)
   end
 end
 
-local function revoke_token(user, locator, flags, reason)
+-- Revokes a token; `at_ms` is when, if not now.
+local function revoke_token(user, locator, flags, reason, at_ms)
   local token, index = key('t', locator), key('u', user)
+  at_ms = at_ms or now_ms
   -- First, because it fails if the index is of another type: then nothing has changed yet.
-  redis.call('ZADD', index, REVOKED + now_ms + ctx.retention_ms, locator)
+  redis.call('ZADD', index, REVOKED + at_ms + ctx.retention_ms, locator)
   local t = redis.call('HMGET', token, 't', 'r', 'q', 's', 'i', 'z')
   local facts = token_facts(t[4], t[5], t[6])
   if t[1] then end_packed_takeover(user, locator, t[1], reason, facts) end
-  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE + LOCKED)), 'e', decimal(now_ms), 'w', reason)
+  redis.call('HSET', token, 'f', bit.band(flags, bit.bnot(ACTIVE + LOCKED)), 'e', decimal(at_ms), 'w', reason)
   redis.call('ZREM', index, '#' .. locator)
-  redis.call('PEXPIRE', token, ttl_ms(now_ms + ctx.retention_ms))
+  redis.call('PEXPIRE', token, ttl_ms(at_ms + ctx.retention_ms))
   emit(user, { k = 'token.revoked', l = locator, w = reason }, facts)
   -- A garbled list does not keep the token from being revoked.
   pcall(collect_stale_entries, locator, t[2])

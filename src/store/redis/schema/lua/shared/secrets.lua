@@ -17,6 +17,8 @@ local function previous_secrets(packed)
   return secrets
 end
 
+local function pack_secret(secret) return secret.hash .. string.format('%013.0f', secret.deadline_ms) end
+
 local function is_sibling(secret) return secret.deadline_ms == SIBLING end
 
 local function is_remembered(secret) return not is_sibling(secret) and secret.deadline_ms <= now_ms end
@@ -50,7 +52,7 @@ local function rotated_out(packed, current, by)
     if surplus > 0 and is_remembered(secret) then
       surplus = surplus - 1
     else
-      table.insert(kept, secret.hash .. string.format('%013.0f', secret.deadline_ms))
+      table.insert(kept, pack_secret(secret))
     end
   end
   return table.concat(kept)

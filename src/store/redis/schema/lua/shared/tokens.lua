@@ -30,6 +30,15 @@ local function load_or_purge(locator, with_expired)
   }
 end
 
+-- Gives a changed token or device key its next version, field m: the time of the change, but later than the version before.
+-- Without the field, the version is the time of creation.
+local function write_version(name)
+  local before = redis.call('HMGET', name, 'm', 'c')
+  local version_ms = math.max(now_ms, (tonumber(before[1]) or tonumber(before[2]) or 0) + 1)
+  redis.call('HSET', name, 'm', decimal(version_ms))
+  return version_ms
+end
+
 -- Reads what events tell of a token.
 local function read_facts(locator)
   return token_facts(unpack(redis.call('HMGET', key('t', locator), 's', 'i', 'z')))

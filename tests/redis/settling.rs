@@ -1,0 +1,113 @@
+//! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
+//! is no refusal yet.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::nodes::*;
+use crate::common::process::wait_for;
+use crate::common::redis::RedisServer;
+use crate::common::server::{Server, token_path};
+
+/// Longer than any test, so that nothing is forgotten while a busy machine waits.
+const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
+/// Remembers nothing, so that its changes are lost for good.
+const FORGETFUL: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "0");
+/// `REPLAY_SETTLE`.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Waits until each of two nodes has counted the subscribers of the events twice more.
+fn await_counts(redis: &RedisServer) {
+    let counts = || {
+        let text = redis.cli(&["INFO", "commandstats"]);
+        let line = text.lines().find(|line| line.starts_with("cmdstat_pubsub|numsub:"))?;
+        line.split(['=', ',']).nth(1)?.parse::<u64>().ok()
+    };
+    let before = counts().unwrap_or(0);
+    wait_for("the nodes count each other", || (counts()? >= before + 5).then_some(()));
+}
+
+/// Waits until the node has accepted the data of the restarted server, and returns the line about it.
+fn await_accepted(node: &Server) -> String {
+    wait_for("the other data is accepted", || {
+        node.log().lines().find(|line| line.contains("redis data accepted")).map(str::to_owned)
+    })
+}
+
+/// Returns when a line was logged.
+fn logged_at(line: &str) -> SystemTime {
+    DateTime::parse_from_rfc3339(line.split(' ').next().unwrap()).unwrap().into()
+}
+
+/// Asks for a token until it passes. No answer before may be a refusal.
+fn await_admitted(node: &Server, token: &Value) {
+    wait_for("the token passes", || match node.auth(&token["token"]).status {
+        200 => Some(()),
+        503 => None,
+        other => panic!("{other}: {}", node.log()),
+    });
+}
+
+#[test]
+fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
+    let mut redis = RedisServer::start();
+    let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
+    nodes.iter().for_each(|node| await_ready(node, 200));
+    let live = nodes[0].issue(json!({"user": "alice"}));
+    let revoked = nodes[0].issue(json!({"user": "alice"}));
+    nodes[0].revoke(&revoked["id"]);
+    let rotated = nodes[1].call("POST", &format!("{}/rotate", token_path(&live["id"])), None).json();
+
+    redis.restart();
+    for node in &nodes {
+        for token in [&live, &rotated] {
+            await_admitted(node, token);
+        }
+        let refused = wait_for("the revoked token is refused", || {
+            Some(node.auth(&revoked["token"]).status).filter(|status| *status != 503)
+        });
+        assert_eq!(refused, 401);
+    }
+}
+
+#[test]
+fn what_another_node_may_remember_is_not_refused_at_once() {
+    let mut redis = RedisServer::start();
+    let (node, other) = (Server::on(&redis, &[WINDOW]), Server::on(&redis, &[FORGETFUL]));
+    [&node, &other].iter().for_each(|node| await_ready(node, 200));
+    await_counts(&redis);
+    let lost = other.issue(json!({"user": "alice"}));
+    assert_eq!(node.auth(&lost["token"]).status, 200);
+
+    redis.restart();
+    let line = await_accepted(&node);
+    assert!(line.contains("settles=true"), "{line}");
+    // A busy machine only makes refusals later.
+    let may_refuse_at = logged_at(&line) + SETTLE;
+    let await_refusal = |what: &str, ask: &dyn Fn() -> u16, refused: u16| {
+        wait_for(what, || match ask() {
+            503 => None,
+            status => {
+                assert_eq!(status, refused, "{what}");
+                assert!(SystemTime::now() >= may_refuse_at, "{what}");
+                Some(())
+            }
+        });
+    };
+    let path = token_path(&lost["id"]);
+    await_refusal("the token is unknown", &|| node.call("GET", &path, None).status, 404);
+    await_refusal("the token is refused", &|| node.auth(&lost["token"]).status, 401);
+    await_refusal("its revocation is refused", &|| node.call("DELETE", &path, None).status, 404);
+}
+
+#[test]
+fn a_node_that_is_alone_refuses_at_once() {
+    let mut redis = RedisServer::start();
+    let node = Server::on(&redis, &[WINDOW]);
+    await_ready(&node, 200);
+    redis.restart();
+    let line = await_accepted(&node);
+    assert!(line.contains("settles=false"), "{line}");
+}
