@@ -48,7 +48,7 @@
 //! doorward = { path = "../doorward", default-features = false, features = ["tls"] }
 //! ```
 //!
-//! Of a repository, name the tag or the commit: `doorward = { git = "…", rev = "…", default-features = false }`.
+//! For a repository, name the tag or the commit: `doorward = { git = "…", rev = "…", default-features = false }`.
 //!
 //! | feature | adds | contains |
 //! |---|---|---|
@@ -75,7 +75,7 @@ mod config;
 mod counter;
 mod entropy;
 mod files;
-#[allow(missing_docs)] // not in the facade
+#[allow(missing_docs)] // in the facade only with `Scheme` and `SourceDigest`
 mod foreign;
 #[cfg(feature = "server")]
 #[allow(missing_docs)] // not in the facade

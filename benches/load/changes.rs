@@ -1,4 +1,4 @@
-//! What changes of tokens cost: an issue with more and more nodes on one Redis, and revoking and rotating by an issue.
+//! The cost of changes of tokens: an issue with more and more nodes on one Redis, and revoking and rotating by an issue.
 
 use std::path::Path;
 use std::thread::sleep;

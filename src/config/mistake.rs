@@ -32,7 +32,7 @@ impl fmt::Display for Mistake {
 /// All mistakes in the settings. `Display` shows one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
-    /// At least one.
+    /// The mistakes, at least one.
     pub mistakes: Vec<Mistake>,
 }
 

@@ -16,7 +16,7 @@ const MAX_SANCTUM_ID_CHARS: usize = 36;
 #[derive(Debug, Default)]
 pub struct ForeignForms {
     configured: Vec<ForeignForm>,
-    /// Of each form.
+    /// The keys of each form.
     keys: Vec<FormKeys>,
     list: FormList,
 }

@@ -14,10 +14,10 @@ use crate::certificates::{authorities, certificates, system_authorities};
 /// The servers that a client trusts.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
-    /// Those with a certificate of an authority that the system trusts.
+    /// Servers with a certificate of an authority that the system trusts.
     #[default]
     System,
-    /// Those with a certificate of one of these authorities, in PEM.
+    /// Servers with a certificate of one of these authorities, in PEM.
     Authorities(Vec<u8>),
     /// All. Only for requests without a secret, whose answer decides nothing.
     Any,

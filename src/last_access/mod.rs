@@ -18,7 +18,7 @@
 pub mod flusher;
 pub mod queue;
 pub mod recorder;
-// They lose a Redis.
+// The tests take a Redis away from the queue.
 #[cfg(all(test, feature = "redis"))]
 pub mod tests;
 

@@ -22,12 +22,12 @@ pub(crate) struct AccessQueue {
 
 #[derive(Default)]
 struct WatchShard {
-    watched: Mutex<Watched>,
-    /// As last seen under the lock. A caller that finds the shard full does not wait for the lock.
+    watched: Mutex<WatchedTokens>,
+    /// The state last seen under the lock. A caller that finds the shard full does not wait for the lock.
     is_full: AtomicBool,
 }
 
-type Watched = HashMap<TokenId, WatchedToken, BuildHasherDefault<IdHasher>>;
+type WatchedTokens = HashMap<TokenId, WatchedToken, BuildHasherDefault<IdHasher>>;
 
 /// A token whose accesses are watched.
 struct WatchedToken {
@@ -201,7 +201,7 @@ impl AccessQueue {
 }
 
 impl WatchShard {
-    fn lock(&self) -> MutexGuard<'_, Watched> {
+    fn lock(&self) -> MutexGuard<'_, WatchedTokens> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -110,7 +110,7 @@ async fn a_renewal_does_not_wait_for_the_resolution() {
     assert_eq!(token.record.expires_at_ms, START_MS + 60_050);
 }
 
-/// On an unreachable Redis.
+/// Redis is unreachable while the renewal is earned.
 #[tokio::test]
 async fn an_earned_renewal_counts_until_it_is_written() {
     let (_, store, clock, record) = queue(OPTIONS).await;

@@ -20,7 +20,7 @@ pub enum Credentials<'a> {
     Absent,
     /// A failed login: two lines of the header, two different cookies, or a cookie that cannot be decoded.
     Invalid(Transport),
-    /// This token string, which may be invalid.
+    /// A token string, which may be invalid.
     Token(TokenString<'a>, Transport),
 }
 
@@ -289,7 +289,7 @@ mod tests {
             ("none,Bearer", "Bearer a", "Header a"),
             ("none,Bearer", "Bearer", "Header "),
             ("none,Bearer", "Basic YTpi", "Cookie c"),
-            // As a proxy joins two lines.
+            // A proxy joins two lines so.
             ("none", "a,a", "Header a,a"),
             ("Token", "Token a,Token a", "Header a,Token a"),
         ] {

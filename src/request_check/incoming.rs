@@ -25,7 +25,7 @@ impl<'a> IncomingRequest<'a> {
         Self { headers, method, uri, address }
     }
 
-    /// This request, which came from this address.
+    /// Makes it of a request that came from this address.
     pub fn of<B>(request: &'a Request<B>, address: Option<IpAddr>) -> Self {
         Self { headers: request.headers(), method: request.method(), uri: request.uri(), address }
     }

@@ -16,7 +16,7 @@ pub struct RouteChecks(Arc<ArcSwap<ChecksByName>>);
 type ChecksByName = HashMap<String, Arc<RouteCheck>>;
 
 impl RouteChecks {
-    /// These checks.
+    /// Makes the set of these checks.
     pub fn new(checks: &[RouteCheck]) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(by_name(checks))))
     }

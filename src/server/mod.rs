@@ -9,7 +9,7 @@
 //! | `request`, `json`, `plane_hint` | what requests carry; the objects of the JSON API; the hint for a caller of the wrong plane |
 //! | `metrics` | the text of `/metrics`, its own listener, and what is measured of listeners and calls |
 //! | `reload` | new settings for a running server |
-//! | `supervision` | what the service manager is told while the server runs |
+//! | `supervision` | the server's reports to the service manager |
 //! | `transport` | sockets, TLS, HTTP connections |
 //!
 //! Threads: the caller's runtime has the admin plane, the acceptors and the workers. The connections of the validation

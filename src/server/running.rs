@@ -46,7 +46,7 @@ pub struct Server {
     pub(super) validation_threads: ValidationThreads,
     /// Reload the settings, log the expiry of API keys, and report to the service manager.
     pub(super) workers: JoinSet<Infallible>,
-    /// None until [`Server::report_to`].
+    /// The service manager; none until [`Server::report_to`].
     pub(super) manager: ServiceManager,
     pub(super) reload_status: Arc<ReloadStatus>,
     /// `None` once [`Server::reload_at`] has started its worker.
@@ -56,7 +56,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Tells a service manager that the server is ready. From now on, it is told of each reload, of the stop, and of changes
+    /// Reports to a service manager that the server is ready. From now on, it hears of each reload, of the stop, and of changes
     /// of the readiness, and its watchdog is kept quiet while every validation thread works.
     pub async fn report_to(&mut self, manager: ServiceManager) {
         if !manager.is_present() {

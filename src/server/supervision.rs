@@ -1,4 +1,4 @@
-//! What the service manager is told while the server runs: its status, and that it is alive.
+//! The server's reports to the service manager while it runs: its status, and that it is alive.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ use crate::validation::Validator;
 /// The accepted connections that wait for a thread; further ones wait in the kernel's queue.
 const INBOX_CONNECTIONS: usize = 128;
 
-/// What is on its way to a thread.
+/// A delivery to a thread.
 enum Delivery {
     /// An accepted connection.
     Connection { accepted: AcceptedConnection, role: ListenerRole, open: OpenConnection },

@@ -1,4 +1,4 @@
-//! The service manager that started the process, such as systemd: what it is told, by the protocol of sd_notify(3).
+//! The service manager that started the process, such as systemd: the reports to it, by the protocol of sd_notify(3).
 //!
 //! | part | what it is |
 //! |---|---|

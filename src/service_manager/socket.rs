@@ -32,7 +32,7 @@ fn abstract_address(_name: &[u8]) -> io::Result<SocketAddr> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Sends a message from a socket of its own, as sd_notify(3) does: a manager that has bound its socket anew is reached
+/// Sends a message from a socket of its own, as sd_notify(3) does: a manager that has bound its socket again is reached
 /// again. Waits while the manager's queue is full.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::feed_demand::FeedDemand;
 use crate::model::event::Event;
 
 /// The entries that are kept for readers that lag or return.
@@ -31,6 +32,7 @@ pub struct Feed {
     ring: Mutex<Ring>,
     state: watch::Sender<FeedState>,
     cutoffs_changed: Notify,
+    demand: FeedDemand,
 }
 
 #[derive(Default)]
@@ -70,8 +72,22 @@ pub enum FeedRead {
 }
 
 impl Default for Feed {
+    /// A feed that all events reach from the start.
     fn default() -> Self {
+        Self::new(FeedDemand::new(true))
+    }
+}
+
+impl Feed {
+    /// A feed that not all events reach while nobody reads it.
+    #[cfg(feature = "redis")]
+    pub(crate) fn on_demand() -> Self {
+        Self::new(FeedDemand::new(false))
+    }
+
+    fn new(demand: FeedDemand) -> Self {
         Self {
+            demand,
             ring: Mutex::default(),
             state: watch::Sender::new(FeedState::default()),
             cutoffs_changed: Notify::new(),
@@ -103,6 +119,11 @@ impl Feed {
         if may_tell_cutoffs {
             self.cutoffs_changed.notify_one();
         }
+    }
+
+    /// The readers of the feed.
+    pub fn demand(&self) -> &FeedDemand {
+        &self.demand
     }
 
     /// Waits for an event of a cut-off, or a gap in which one may be missing. Only one task may wait.

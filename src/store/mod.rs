@@ -13,6 +13,7 @@ pub mod check_up;
 pub mod dispatch;
 pub mod error;
 pub mod feed;
+pub mod feed_demand;
 pub mod limits;
 pub mod live_tokens;
 pub mod memory;

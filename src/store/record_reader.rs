@@ -19,7 +19,7 @@ use crate::token_string::{SecretHash, TokenId};
 
 /// Reads token records on the hot path.
 pub enum RecordReader {
-    /// From the embedded store.
+    /// Reads the embedded store.
     Memory(Arc<MemoryStore>),
     /// Over a connection of the runtime's own.
     #[cfg(feature = "redis")]

@@ -38,7 +38,7 @@ impl SecretHash {
     }
 }
 
-/// In constant time.
+/// Compares in constant time.
 impl PartialEq for SecretHash {
     fn eq(&self, other: &Self) -> bool {
         constant_time_eq_n(&self.0, &other.0)

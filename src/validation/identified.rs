@@ -13,6 +13,6 @@ pub(crate) enum Identified {
     Unresolved(Box<[ForeignDigest]>),
     /// Foreign; less than a lease ago, its token was not imported.
     Unknown,
-    /// Of no form that the string may have, or with a wrong signature.
+    /// The string has none of its possible forms, or a wrong signature.
     Malformed,
 }

@@ -21,7 +21,7 @@ impl Validator {
         }
     }
 
-    /// Of several forms, the first one decides whose token is known here to have been imported.
+    /// If it has several forms, the first one decides whose token is known here to have been imported.
     #[inline(never)]
     fn identify_foreign(&self, token_string: &[u8], forms: FormSet, now_ms: u64) -> Identified {
         let configured = self.service.foreign_forms();

@@ -31,7 +31,7 @@ pub enum SameSite {
     None,
 }
 
-/// In the form of the attribute.
+/// Writes the form of the attribute.
 impl fmt::Display for SameSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,12 +1,12 @@
-//! What makes a change durable enough to be acknowledged.
+//! The durability that a change needs before it is acknowledged.
 
-/// What a change waits for before it is acknowledged: the setting `durable-writes`.
+/// The condition for which a change waits before it is acknowledged: the setting `durable-writes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DurableWrites {
     /// Nothing: the server has it in its memory.
     #[default]
     None,
-    /// So many replicas have it.
+    /// This many replicas have it.
     Replicas(u8),
     /// The server's append-only file has it on the disk.
     Disk,

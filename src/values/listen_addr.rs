@@ -27,7 +27,7 @@ impl Default for ListenAddr {
     }
 }
 
-/// In the form of the setting.
+/// Writes the form of the setting.
 impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

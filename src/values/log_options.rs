@@ -32,7 +32,7 @@ impl LogLevel {
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
     /// One JSON object per line.
@@ -45,7 +45,7 @@ pub enum AccessLogRule {
     /// None.
     #[default]
     Off,
-    /// Those that may not pass, and those that cannot be judged.
+    /// Requests that may not pass, and requests that cannot be judged.
     Refused,
     /// Refused requests, and a sample of the others: one in `one_in`.
     Sampled {

@@ -91,7 +91,7 @@ impl Origin {
     }
 }
 
-/// In the form in which browsers send it.
+/// Writes the form in which browsers send it.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host.name)?;

@@ -55,7 +55,7 @@ const WAYS: [(&str, Way); 8] = [
     ("OAuth revocation", |server, token| submit(server, "/revoke", FORM, &format!("token={}", text(token)))),
 ];
 
-/// Of each token, the old secret is used again: of one that this node knows, and of one that it has to read.
+/// The old secret of each token is used again: one token is known to this node, the other has to be read.
 #[test]
 fn a_reuse_has_a_line_with_its_request() {
     let settings = [

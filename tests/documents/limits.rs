@@ -75,7 +75,7 @@ fn definitions<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     for line in source.lines() {
         if let Some((_, rest)) = line.split_once(&format!("const {name}: ")) {
-            // Of a constant that goes on in the next line, the value is not read.
+            // The value of a constant that goes on in the next line is not read.
             let (_, value) = rest.split_once(" = ").unwrap_or((rest, ""));
             found.push(value.split_once(';').map_or(value, |(value, _)| value));
         }

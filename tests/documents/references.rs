@@ -65,7 +65,7 @@ fn headings(text: &str) -> Vec<String> {
     titles.map(slug).collect()
 }
 
-/// In a code span, a path below one of the project's folders, or of those of `src`, is one that exists; with a word in
+/// In a code span, a path below one of the project's folders, or below a folder of `src`, is one that exists; with a word in
 /// capitals it is a pattern.
 #[test]
 fn every_path_in_a_code_span_exists() {

@@ -1,6 +1,6 @@
 //! No secret appears in the log, not even at its most verbose level.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
@@ -57,11 +57,17 @@ fn mixed_run(server: &Server) -> Vec<String> {
     let path = format!("{}/takeover", token_path(&issued[2]["id"]));
     assert_eq!(server.call("POST", &path, Some(&takeover)).status, 201);
 
-    // Misplaced secrets: as field names and values, in paths, in malformed requests.
-    let token = text(&issued[2]["token"]);
+    misplace_secrets(server, &issued[2]);
+    secrets.extend(issued.iter().map(|token| text(&token["token"]).to_owned()));
+    secrets
+}
+
+/// Sends secrets where none belong: as field names and values, in paths, in malformed requests.
+fn misplace_secrets(server: &Server, token: &Value) {
+    let (path, token) = (token_path(&token["id"]), text(&token["token"]));
     let admin = |method: &str, path: &str, body| server.call(method, path, Some(&body)).status;
     assert_eq!(admin("POST", "/v1/tokens", json!({"user": 1, token: token, "ip": token})), 422);
-    assert_eq!(admin("PATCH", &token_path(&issued[2]["id"]), json!({"auth_slug": format!("{token} ")})), 422);
+    assert_eq!(admin("PATCH", &path, json!({"auth_slug": format!("{token} ")})), 422);
     assert_eq!(server.call("GET", &format!("/v1/tokens/{token}"), None).status, 404);
     assert_eq!(server.call("GET", &format!("/v1/users/alice/tokens?cursor={token}"), None).status, 422);
     let other = format!("Bearer {OTHER_KEY}");
@@ -74,11 +80,9 @@ fn mixed_run(server: &Server) -> Vec<String> {
             let _: Result<_, _> = client.try_send(&broken);
         }
     }
-    secrets.extend(issued.iter().map(|token| text(&token["token"]).to_owned()));
-    secrets
 }
 
-/// Returns the strings that must not appear: each secret, and the part of each token after its id.
+/// Asserts that the log has no key or password, and no part of a token after its id.
 fn assert_keeps_secrets(log: &str, tokens: &[String]) {
     for secret in [ADMIN_KEY, OTHER_KEY, CHECK_KEY, REDIS_PASSWORD] {
         assert!(!log.contains(secret), "{secret} in:\n{log}");

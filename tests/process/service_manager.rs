@@ -1,4 +1,4 @@
-//! What the process tells the service manager that started it (sd_notify(3)).
+//! The reports of the process to the service manager that started it (sd_notify(3)).
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

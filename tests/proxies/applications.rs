@@ -60,7 +60,7 @@ fn build(dir: &Path) -> PathBuf {
 }
 
 fn proxy(server: &Server, app: &Application) -> Proxy {
-    let between = Between { doorward: &server.listen(), grpc: "", admin: "", app: &app.addr() };
+    let between = Between { doorward: server.listen(), grpc: "", admin: "", app: &app.addr() };
     nginx::start_with_secret(between, SECRET)
 }
 

@@ -195,10 +195,10 @@ fn each_database_has_its_own_event_channel() {
         let channels = redis.cli(&["PUBSUB", "CHANNELS"]);
         let mut channels: Vec<_> = channels.lines().collect();
         channels.sort_unstable();
-        (channels == ["dw:events:0", "dw:events:1"]).then_some(())
+        (channels == ["dw:events:0:endings", "dw:events:1:endings"]).then_some(())
     });
-    let numbers = redis.cli(&["PUBSUB", "NUMSUB", "dw:events:0", "dw:events:1"]);
-    assert_eq!(numbers, "dw:events:0\n1\ndw:events:1\n1");
+    let numbers = redis.cli(&["PUBSUB", "NUMSUB", "dw:events:0:endings", "dw:events:1:endings"]);
+    assert_eq!(numbers, "dw:events:0:endings\n1\ndw:events:1:endings\n1");
 }
 
 #[test]

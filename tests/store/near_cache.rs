@@ -242,7 +242,7 @@ fn one_flight_has_a_bounded_number_of_followers() {
     let ticket = lead(&cache, &token(1), S0, 0);
     let followers: Vec<_> = std::iter::from_fn(|| follow(&cache, &token(1), 0)).take(10_000).collect();
     assert_eq!(followers.len(), 4096);
-    // Too many followers: it reads for itself. Its answer is not cached, and the shared flight continues.
+    // There are too many followers: it reads for itself. Its answer is not cached, and the shared flight continues.
     lead(&cache, &token(1), S0, 0).complete(7, Some(S0));
     assert_eq!(cache.get(&token(1), 0), None);
     drop(followers);

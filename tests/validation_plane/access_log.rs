@@ -54,7 +54,7 @@ fn refused_requests_are_logged_alike_by_the_fast_path_and_by_hyper() {
     refused("/auth", &[("Authorization", &pending)], 403, "second-factor", &none);
     refused("/check/staff", &[("Authorization", &by_header)], 403, "check", &holder);
     refused("/auth", &[("Cookie", &by_cookie), ("Sec-Fetch-Site", "cross-site")], 403, "cross-site", &holder);
-    // Those that pass, and those that no route answers, have no line.
+    // Requests that pass, and requests that no route answers, have no line.
     for (path, headers, status) in [
         ("/auth", vec![("Authorization", &*by_header)], 200),
         ("/auth-optional", vec![], 200),

@@ -109,7 +109,7 @@ pub enum ClientVerb {
 
 const AFTER_HELP: &str = "--help lists all settings. `doorward help COMMAND` describes a command.";
 
-/// Of the commands that are no server's.
+/// The flags of the commands that are no server's.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed: refused, not found or unreachable, as standard error says;\n\
                           78 wrong usage or configuration: nothing was sent.";
 

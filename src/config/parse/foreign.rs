@@ -22,7 +22,7 @@ const MAX_PLACES: usize = 8;
 
 /// The keys of one item.
 #[derive(Default)]
-struct FormKeys {
+struct ItemKeys {
     scheme: Option<Scheme>,
     header_schemes: Vec<HeaderScheme>,
     cookies: Vec<String>,
@@ -40,12 +40,12 @@ pub(crate) fn foreign_forms(text: &str) -> Parsed<Vec<ForeignForm>> {
 
 fn foreign_form(item: &str) -> Parsed<ForeignForm> {
     let name = table_name(item)?;
-    let mut keys = FormKeys::default();
+    let mut keys = ItemKeys::default();
     set_each(item, &SEVERAL, |key, value| set_key(&mut keys, key, value))?;
     form_of(name, keys)
 }
 
-fn set_key(keys: &mut FormKeys, key: &str, value: &str) -> Parsed<()> {
+fn set_key(keys: &mut ItemKeys, key: &str, value: &str) -> Parsed<()> {
     match key {
         "scheme" => keys.scheme = Some(choice(&Scheme::ALL.map(|scheme| (scheme.name(), scheme)))(value)?),
         "header-scheme" => add_place(&mut keys.header_schemes, header_scheme(value)?)?,
@@ -97,8 +97,8 @@ fn length(text: &str) -> Parsed<RangeInclusive<usize>> {
 }
 
 /// Makes the form of these keys, or refuses a key that its scheme does not use.
-fn form_of(name: &str, keys: FormKeys) -> Parsed<ForeignForm> {
-    let FormKeys { scheme, mut header_schemes, cookies, prefix, length, characters, secret_file, until_ms } =
+fn form_of(name: &str, keys: ItemKeys) -> Parsed<ForeignForm> {
+    let ItemKeys { scheme, mut header_schemes, cookies, prefix, length, characters, secret_file, until_ms } =
         keys;
     let scheme = scheme.ok_or("it has no scheme")?;
     match (scheme.needs_secret(), &secret_file) {

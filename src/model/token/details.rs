@@ -9,7 +9,7 @@ use crate::foreign::Scheme;
 pub struct RelatedObject {
     /// The kind of object, up to 100 bytes.
     pub content_type: String,
-    /// Which one, up to 255 bytes.
+    /// Its id in that kind, up to 255 bytes.
     pub object_id: String,
 }
 

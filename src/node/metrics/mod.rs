@@ -14,6 +14,7 @@ pub mod live_tokens;
 pub mod node_metrics;
 pub mod process;
 pub mod redis;
+pub mod replay;
 pub mod store;
 pub mod validations;
 

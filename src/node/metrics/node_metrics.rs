@@ -19,6 +19,7 @@ use super::last_access::LastAccessCollector;
 use super::live_tokens::LiveTokenCollector;
 use super::process::ProcessCollector;
 use super::redis::RedisCollector;
+use super::replay::ReplayCollector;
 use super::store::StoreCollector;
 use super::validations::ValidationCollector;
 use crate::clock::{Clock, ClockReading};
@@ -65,6 +66,7 @@ impl Metrics {
         metrics.collect(ForeignCollector(store.clone()));
         metrics.collect(ChangeCollector(store.clone()));
         metrics.collect(RedisCollector(store.clone()));
+        metrics.collect(ReplayCollector(store.clone()));
         metrics.collect(StateCollector(readiness.clone()));
         metrics.collect(StoreCollector { readiness: readiness.clone(), store: store.clone() });
         let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());

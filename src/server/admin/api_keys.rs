@@ -27,7 +27,7 @@ pub struct ApiKeys {
 pub struct KnownKey {
     /// The key.
     pub key: ApiKey,
-    /// In milliseconds since the Unix epoch; 0 for never. Relaxed: nothing is judged by it.
+    /// The last use, in milliseconds since the Unix epoch; 0 for never. Relaxed: nothing is judged by it.
     last_used_ms: AtomicU64,
 }
 
@@ -41,7 +41,7 @@ pub enum KeyRefusal {
 }
 
 impl ApiKeys {
-    /// These keys, or the generated one without any.
+    /// Takes these keys, or the generated one without any.
     pub fn new(keys: Vec<ApiKey>, generated: Option<ApiKey>, clock: Clock) -> Self {
         let api_keys = Self { clock, keys: ArcSwap::default(), generated, expired: RepeatedFault::default() };
         api_keys.replace(keys);

@@ -17,11 +17,14 @@ use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
 use crate::store::feed::{FeedEntry, FeedRead};
+use crate::store::feed_demand::FeedFollower;
 
 /// The most readers of the feed at once.
 pub const MAX_FEED_READERS: usize = 100;
 /// After this much silence a comment is sent, so that no proxy takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream waits for the subscription to all events.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a reader waits before it reconnects, in milliseconds.
 const RETRY_MS: u32 = 1000;
 /// An id that belongs to no epoch. A reader that loses the connection before it has read the gap gets the gap again.
@@ -58,20 +61,15 @@ impl FeedReaders {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Problem> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| too_many_readers())?;
-        let next = service.store().feed().next();
-        let (from, has_missed) = match headers.get("last-event-id").map(|id| self.number(id)) {
-            None => (next, false),
-            Some(Some(number)) => (number, false),
-            Some(None) => (next, true),
+        let start = match headers.get("last-event-id").map(|id| self.number(id)) {
+            None => Start::Now,
+            Some(Some(number)) => Start::At(number),
+            Some(None) => Start::AfterGap,
         };
-        let (epoch, queue) = (self.epoch.clone(), VecDeque::new());
-        let mut reader = FeedReader { service, grant, epoch, from, queue, _permit: permit };
-        if has_missed {
-            reader.queue.push_back(preamble(BEFORE_THE_GAP));
-            reader.queue.push_back(reader.text(&FeedEntry::Gap));
-        } else {
-            reader.queue.push_back(preamble(&reader.id()));
-        }
+        let (start, epoch, queue) = (Some(start), self.epoch.clone(), VecDeque::new());
+        let follower = service.store().feed().demand().follow();
+        let reader =
+            FeedReader { service, grant, epoch, start, from: 0, queue, _permit: permit, _follower: follower };
         let mut response = Response::new(Body::stream(reader.run()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -96,16 +94,28 @@ fn preamble(id: &str) -> Bytes {
     format!("retry: {RETRY_MS}\nid: {id}\n\n").into()
 }
 
+/// Where a stream starts.
+enum Start {
+    Now,
+    /// At the event of this number.
+    At(u64),
+    /// Now, after events that the reader has missed.
+    AfterGap,
+}
+
 /// One reader.
 struct FeedReader {
     service: Arc<Service>,
     grant: KeyGrant,
     epoch: String,
+    /// Where the stream starts; `None` once it has.
+    start: Option<Start>,
     /// The number of the next event.
     from: u64,
     /// Texts to be sent.
     queue: VecDeque<Bytes>,
     _permit: OwnedSemaphorePermit,
+    _follower: FeedFollower,
 }
 
 impl FeedReader {
@@ -113,7 +123,26 @@ impl FeedReader {
         stream::unfold(self, |mut reader| async move { Some((reader.next().await?, reader)) })
     }
 
+    /// Starts the stream once all events reach the feed. If they do not in time, a gap follows.
+    async fn begin(&mut self, start: Start) {
+        let feed = self.service.store().feed();
+        let _ = timeout(START_TIMEOUT, feed.demand().wait_until_complete()).await;
+        self.from = match start {
+            Start::At(number) => number,
+            Start::Now | Start::AfterGap => feed.next(),
+        };
+        if matches!(start, Start::AfterGap) {
+            self.queue.push_back(preamble(BEFORE_THE_GAP));
+            self.queue.push_back(self.text(&FeedEntry::Gap));
+        } else {
+            self.queue.push_back(preamble(&self.id()));
+        }
+    }
+
     async fn next(&mut self) -> Option<Bytes> {
+        if let Some(start) = self.start.take() {
+            self.begin(start).await;
+        }
         loop {
             if let Some(text) = self.queue.pop_front() {
                 return Some(text);

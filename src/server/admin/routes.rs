@@ -23,7 +23,7 @@ const INTROSPECT: &[Scope] = &[Scope::Introspect];
 const INTROSPECT_OR_TOKENS: &[Scope] = &[Scope::Introspect, Scope::Tokens];
 /// Any API key may make the call.
 const NONE: &[Scope] = &[];
-/// Of all that an erasure erases.
+/// The scopes of all that an erasure erases.
 const ERASURE: &[Scope] = &[Scope::Tokens, Scope::Takeovers, Scope::Devices];
 const IMPORT: &[Scope] = &[Scope::Import];
 const METRICS: &[Scope] = &[Scope::Metrics];

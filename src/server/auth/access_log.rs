@@ -29,7 +29,7 @@ pub struct AccessLogOptions {
 /// The access log of one validation thread.
 pub struct AccessLog {
     clock: Clock,
-    /// Of so many requests that pass, one is logged; 0 for none.
+    /// One in this many of the requests that pass is logged; 0 for none.
     one_in: u32,
     max_per_second: u32,
     passed: AtomicU32,

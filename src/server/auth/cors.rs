@@ -13,7 +13,7 @@ use crate::request_check::settings::ValidationSettings;
 use crate::server::transport::body::Body;
 use crate::server::transport::response::{empty, method_not_allowed};
 
-/// For how many seconds a browser may keep the answer to a preflight.
+/// The seconds for which a browser may keep the answer to a preflight.
 const PREFLIGHT_SECONDS: &str = "600";
 
 /// The headers of an answer that a page may read, besides those that every page may.

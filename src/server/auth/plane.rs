@@ -46,7 +46,7 @@ pub struct ValidationPlane {
     pub validator: Validator,
     /// The settings of the plane.
     pub settings: ValidationSettings,
-    /// For `/readyz`.
+    /// The answer of `/readyz`.
     pub readiness: Readiness,
     /// Starts the spans of sampled requests; `None` without tracing.
     pub tracer: Option<RequestTracer>,

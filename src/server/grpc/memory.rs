@@ -6,14 +6,14 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::status::{CallError, GrpcCode};
+use super::status::{GrpcCallError, GrpcCode};
 
 /// The most bytes of a message. Envoy accepts heads of up to 60 KiB and sends certificates beside them.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// The most bytes of undecoded messages that a connection holds; further calls are denied with 503. Envoy sends messages
 /// one after the other, so few are incomplete at any time.
 const MAX_HELD_MESSAGE_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
-/// Before a message: one byte for compression and four for its length.
+/// The bytes before a message: one for compression and four for its length.
 pub(super) const PREFIX_BYTES: usize = 5;
 
 /// The memory left for the messages of one connection.
@@ -28,14 +28,14 @@ impl Default for MessageMemory {
 
 /// A message and its share of the memory.
 pub(super) struct HeldMessage {
-    /// With the prefix.
+    /// The message, with the prefix.
     bytes: Vec<u8>,
     share: Option<OwnedSemaphorePermit>,
 }
 
 impl MessageMemory {
     /// Reads the one message of a call.
-    pub(super) async fn read(&self, mut body: Incoming) -> Result<HeldMessage, CallError> {
+    pub(super) async fn read(&self, mut body: Incoming) -> Result<HeldMessage, GrpcCallError> {
         let mut message = HeldMessage { bytes: Vec::new(), share: None };
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return Err((GrpcCode::InvalidArgument, "the message broke off")) };
@@ -58,7 +58,7 @@ impl MessageMemory {
 }
 
 impl HeldMessage {
-    fn check_prefix(&self) -> Result<(), CallError> {
+    fn check_prefix(&self) -> Result<(), GrpcCallError> {
         let prefix = self.bytes.split_first_chunk::<PREFIX_BYTES>();
         let Some((&[is_compressed, length @ ..], content)) = prefix else {
             return Err((GrpcCode::InvalidArgument, "there is no message"));

@@ -17,7 +17,7 @@ use super::check;
 use super::memory::{HeldMessage, MessageMemory};
 use super::messages::{CheckRequest, CheckResponse, HealthCheckRequest, HealthCheckResponse};
 use super::response::{GRPC, error_response, message_response};
-use super::status::{CallError, GrpcCode};
+use super::status::{GrpcCallError, GrpcCode};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
@@ -50,7 +50,7 @@ impl GrpcPlane {
         &self,
         request: Request<Incoming>,
         memory: MessageMemory,
-    ) -> Result<Response<Body>, CallError> {
+    ) -> Result<Response<Body>, GrpcCallError> {
         match request.uri().path() {
             "/envoy.service.auth.v3.Authorization/Check" => {
                 let answer =
@@ -74,7 +74,7 @@ impl GrpcPlane {
         &self,
         request: Request<Incoming>,
         memory: MessageMemory,
-    ) -> Result<CheckResponse, CallError> {
+    ) -> Result<CheckResponse, GrpcCallError> {
         let parent = self
             .validation
             .tracer
@@ -106,7 +106,7 @@ impl GrpcPlane {
         &self,
         request: Request<Incoming>,
         memory: MessageMemory,
-    ) -> Result<HeldMessage, CallError> {
+    ) -> Result<HeldMessage, GrpcCallError> {
         let read = memory.read(request.into_body());
         tokio::time::timeout(self.request_timeout, read)
             .await

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use prost::Message;
 
 use super::memory::PREFIX_BYTES;
-use super::status::{CallError, GrpcCode};
+use super::status::{GrpcCallError, GrpcCode};
 use crate::server::transport::body::Body;
 
 pub(super) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -30,7 +30,7 @@ pub(super) fn message_response(message: &impl Message) -> Response<Body> {
 }
 
 /// Builds the response of a failed call. Without a message, the status is in the head.
-pub(super) fn error_response((code, message): CallError) -> Response<Body> {
+pub(super) fn error_response((code, message): GrpcCallError) -> Response<Body> {
     const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
     let message = utf8_percent_encode(message, ESCAPED).to_string();
     let mut response = Response::new(Body::default());

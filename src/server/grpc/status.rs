@@ -28,4 +28,4 @@ impl GrpcCode {
 }
 
 /// Why a call failed: its status and a message for people.
-pub(super) type CallError = (GrpcCode, &'static str);
+pub(super) type GrpcCallError = (GrpcCode, &'static str);

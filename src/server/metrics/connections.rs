@@ -11,13 +11,13 @@ use crate::server::transport::connections::{ConnectionStats, ListenerConnections
 /// The connections of each listener. Cheap to clone.
 #[derive(Clone)]
 pub struct ConnectionsByListener {
-    /// Of the validation plane.
+    /// The connections of the validation plane.
     pub validation: ListenerConnections,
-    /// Of gRPC, if it is served.
+    /// The connections of gRPC, if it is served.
     pub grpc: Option<ListenerConnections>,
-    /// Of the admin plane.
+    /// The connections of the admin plane.
     pub admin: ListenerConnections,
-    /// Of the metrics without a key, if they are served.
+    /// The connections of the metrics without a key, if they are served.
     pub metrics: Option<ListenerConnections>,
 }
 

@@ -12,9 +12,9 @@ use crate::server::transport::response::{empty, method_not_allowed};
 
 /// Answers the requests of scrapers.
 pub struct MetricsPlane {
-    /// For `/metrics`.
+    /// The answer of `/metrics`.
     pub metrics: Arc<Metrics>,
-    /// For `/readyz`.
+    /// The answer of `/readyz`.
     pub readiness: Readiness,
 }
 

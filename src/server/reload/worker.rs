@@ -16,7 +16,7 @@ use crate::service_manager::ServiceManager;
 /// How often keys that expire soon are logged.
 const EXPIRY_LOG_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reloads the settings at each SIGHUP, tells the service manager of it, and replaces certificates whose files change within
+/// Reloads the settings at each SIGHUP, reports it to the service manager, and replaces certificates whose files change within
 /// [`RELOAD_INTERVAL`].
 ///
 /// Signals that arrive during a reload cause one further reload, so the last content of the files always wins.

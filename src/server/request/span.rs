@@ -21,7 +21,7 @@ static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The methods that conventions name; the attribute of any other one is `_OTHER`.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-/// In place of a path that may contain anything.
+/// The text in place of a path that may contain anything.
 const REDACTED: &str = "REDACTED";
 
 /// Starts the spans of a listener's requests.

@@ -38,7 +38,7 @@ pub(super) struct DescriptorDemand {
     listeners: usize,
     /// The most connections of each listener.
     max_connections: usize,
-    /// For everything but clients.
+    /// The descriptors for everything but clients.
     reserved: usize,
 }
 
@@ -63,7 +63,7 @@ impl DescriptorDemand {
         }
     }
 
-    /// With which every listener has its fewest connections.
+    /// Returns the limit with which every listener has its fewest connections.
     fn fewest(&self) -> usize {
         self.without_connections() + self.listeners * self.max_connections.min(MIN_CONNECTIONS)
     }

@@ -10,9 +10,9 @@ use super::body::Body;
 /// A response, at hand or to be waited for. The hot path's response is at hand: a future with room for everything that
 /// a request might need would be moved and polled for nothing.
 pub enum Reply {
-    /// At hand; taken once.
+    /// A response at hand; taken once.
     Now(Option<Response<Body>>),
-    /// To be waited for.
+    /// A response to wait for.
     Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 

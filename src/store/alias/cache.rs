@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::generations::Generations;
+use super::generations::GenerationMap;
 use crate::foreign::ForeignDigest;
 use crate::token_string::{SecretHash, TokenId};
 
@@ -24,17 +24,17 @@ type SecretBytes = [u8; 16];
 
 struct Shard {
     /// The tokens, each with the boottime before the look-up.
-    known: Generations<SecretBytes, (TokenId, u64)>,
+    known: GenerationMap<SecretBytes, (TokenId, u64)>,
     /// Strings without an alias, with the boottime before the look-up.
-    unknown: Generations<SecretBytes, u64>,
+    unknown: GenerationMap<SecretBytes, u64>,
 }
 
 impl AliasCache {
     /// An empty cache for so many aliases. Unknown strings are remembered for `lease_ms`.
     pub(crate) fn new(entries: usize, lease_ms: u64) -> Self {
         let shard = |_| {
-            let known = Generations::new(entries.div_ceil(SHARDS));
-            Mutex::new(Shard { known, unknown: Generations::new(MAX_UNKNOWN / SHARDS) })
+            let known = GenerationMap::new(entries.div_ceil(SHARDS));
+            Mutex::new(Shard { known, unknown: GenerationMap::new(MAX_UNKNOWN / SHARDS) })
         };
         Self { shards: std::array::from_fn(shard), lease_ms }
     }

@@ -5,14 +5,14 @@ use std::hash::Hash;
 
 /// A map of two generations: a new or used entry is in the young one. When that is full, it becomes the old one, and what
 /// was left in the old one goes. Takes twice as long to forget an entry as to fill half of the map.
-pub(crate) struct Generations<K, V> {
+pub(crate) struct GenerationMap<K, V> {
     /// The most entries of a generation.
     capacity: usize,
     young: HashMap<K, V>,
     old: HashMap<K, V>,
 }
 
-impl<K: Hash + Eq + Copy, V: Copy> Generations<K, V> {
+impl<K: Hash + Eq + Copy, V: Copy> GenerationMap<K, V> {
     /// An empty map for at most `capacity` entries; it keeps none if that is below 2.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity: capacity / 2, young: HashMap::new(), old: HashMap::new() }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn used_entries_stay_and_others_go() {
-        let mut map = Generations::new(8);
+        let mut map = GenerationMap::new(8);
         map.insert(0, "used");
         map.insert(1, "unused");
         for key in 2..100 {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_map_without_room_keeps_nothing() {
-        let mut map = Generations::new(0);
+        let mut map = GenerationMap::new(0);
         map.insert(1, 1);
         assert_eq!((map.get(&1), map.len()), (None, 0));
     }

@@ -3,6 +3,7 @@
 use super::store::Store;
 use crate::store::check_up::CheckUp;
 use crate::store::redis::counters::RedisCounters;
+use crate::store::redis::replay::memory::{MergeTotals, ReplaySize};
 use crate::values::RedisDeployment;
 
 impl Store {
@@ -11,6 +12,14 @@ impl Store {
         match self {
             Self::Memory(_) => None,
             Self::Redis(store) => Some(store.check_up(deployment).await),
+        }
+    }
+
+    /// How much this node remembers of acknowledged changes, and what it has merged; `None` on the embedded store.
+    pub fn replay_stats(&self) -> Option<(ReplaySize, MergeTotals)> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some((store.replay.size(), store.replay.merge_totals())),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::token_string::TokenId;
 const MAX_PER_SHARD: usize = 4096;
 
 /// A request: its body, the answer if it is kept, and until when.
-struct Remembered {
+struct RememberedRequest {
     body: BodyDigest,
     answer: Vec<u8>,
     until_ms: u64,
@@ -20,8 +20,8 @@ struct Remembered {
 /// The requests of a shard.
 #[derive(Default)]
 pub(crate) struct Requests {
-    /// By the shard of the request's name.
-    claims: HashMap<RequestName, Remembered>,
+    /// The remembered requests, by the shard of the request's name.
+    claims: HashMap<RequestName, RememberedRequest>,
     /// The token that was made, if one was, and until when that is remembered. By the shard of the user.
     done: HashMap<RequestName, (Option<TokenId>, u64)>,
 }
@@ -70,8 +70,11 @@ impl Requests {
 
     /// Keeps the answer of a request.
     pub(crate) fn keep(&mut self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
-        let claim =
-            Remembered { body: request.body, answer: answer.to_vec(), until_ms: now_ms + REMEMBERED_MS };
+        let claim = RememberedRequest {
+            body: request.body,
+            answer: answer.to_vec(),
+            until_ms: now_ms + REMEMBERED_MS,
+        };
         self.claims.insert(request.name, claim);
     }
 }

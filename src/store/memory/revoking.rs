@@ -36,7 +36,7 @@ impl MemoryStore {
             let user = token.record.user().to_owned();
             let is_in_grace = self.is_kept(token, now_ms);
             self.remove_token(shard, &user, id);
-            // As the Redis store: there, a token past its grace is gone by its TTL, and no script knows its user.
+            // The Redis store does so: there, a token past its grace is gone by its TTL, and no script knows its user.
             if is_in_grace {
                 self.prune_user(shard, &user, now_ms);
             }

@@ -19,16 +19,16 @@ pub(crate) const SHARDS: usize = 256;
 pub(crate) struct UserShard {
     pub(crate) tokens: HashMap<TokenId, Token>,
     pub(crate) users: HashMap<String, Vec<TokenId>>,
-    /// By the token that acted.
+    /// The histories, by the token that acted.
     pub(crate) takeovers: HashMap<TokenId, TakeoverHistory>,
     /// By the user, newest first.
     pub(crate) events: HashMap<String, VecDeque<Event>>,
     pub(crate) devices: DeviceKeys,
     /// The locked users.
     pub(crate) locked: HashSet<String>,
-    /// Of any users.
+    /// Entries of any users.
     pub(crate) uuids: UuidIndex,
-    /// Of any users.
+    /// Entries of any users.
     pub(crate) aliases: AliasMap,
     pub(crate) requests: Requests,
 }

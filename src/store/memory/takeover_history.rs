@@ -9,7 +9,7 @@ use crate::token_string::TokenId;
 pub(crate) struct TakeoverHistory {
     pub(crate) actor: String,
     pub(crate) token_expires_at_ms: u64,
-    /// In the order in which they began.
+    /// The takeovers, in the order in which they began.
     pub(crate) takeovers: Vec<StartedTakeover>,
 }
 

@@ -51,7 +51,7 @@ test('a token is found by its id or its string, whose secret goes nowhere', asyn
 test('an unknown token is said to be unknown', async () => {
   const { page, lookUp } = await openLookUp()
   await lookUp('By token', { 'Token id': 'AAAAAAAAAAAAAAAA' })
-  await page.getByText('There is no such record.').waitFor()
+  await page.getByRole('region', { name: 'Record' }).getByText('There is no such record.').waitFor()
   await closeWithoutFaults(page)
 })
 

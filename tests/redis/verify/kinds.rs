@@ -143,7 +143,7 @@ async fn entries_that_differ(on: &TestStore) -> Damage {
 
 async fn members_without_token(on: &TestStore) -> Damage {
     let expires = (NOW_MS + HOUR_MS / 2).to_string();
-    // Of two tokens, the index knows the order: a third entry does not change theirs.
+    // The index knows the order of two tokens: a third entry does not change it.
     on.issue("haunted", NOW_MS).await;
     on.issue("haunted", NOW_MS).await;
     let ghost = on.mint("haunted").id.locator();

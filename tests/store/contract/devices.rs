@@ -333,7 +333,7 @@ async fn changes_of_a_device_key_are_events(kind: StoreKind) {
         facts: EventFacts { ip, ..EventFacts::default() },
         ..of(kind, at_ms)
     };
-    // Of the attempt, not of a token.
+    // These facts are the attempt's, not a token's.
     let facts = EventFacts { ip, user_agent: Some("app/2".into()), ..EventFacts::default() };
     let token_ended = Event { device: None, ..of_token(EventKind::TokenRevoked, 3) };
     let mut expected = [

@@ -152,7 +152,7 @@ async fn the_live_tokens_of_an_object_are_limited(kind: StoreKind) {
     assert_eq!(on.store.issue(&fourth, NOW_MS).await.unwrap(), Ok(vec![]));
     assert_eq!(found(&on, "1", NOW_MS).await.len(), 2);
     assert_eq!(on.store.relate(other, &object("1"), NOW_MS).await.unwrap(), Err(Rejection::ObjectFull));
-    // Nor does a token removed from the object, on Redis only after a minute.
+    // A token removed from the object makes no room either, on Redis only after a minute.
     on.store.unrelate(fourth.record.id, &object("1"), NOW_MS).await.unwrap().unwrap();
     let later_ms = NOW_MS + MINUTE_MS;
     assert_eq!(on.store.relate(other, &object("1"), later_ms).await.unwrap().map(drop), Ok(()));

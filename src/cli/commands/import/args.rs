@@ -80,7 +80,7 @@ impl ImportSessions {
             Failure::usage("--secret-file", &format!("cannot read the file {}: {error}", path.display()))
         })?;
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&content);
-        // As the setting `foreign` reads it: a secret may have any other white space.
+        // The setting `foreign` reads it alike: a secret may have any other white space.
         let mut lines = content.split(|byte| matches!(byte, b'\n' | b'\r'));
         let secret = lines.find(|line| !line.trim_ascii().is_empty());
         let secret = secret.ok_or_else(|| Failure::usage("--secret-file", "names an empty file"))?;

@@ -11,7 +11,7 @@ use super::summary::Summary;
 use crate::cli::output::note;
 
 const BAR: &str = "{elapsed_precise} [{wide_bar}] {percent} %, line {msg}";
-/// Of an export without a known size.
+/// The progress of an export without a known size.
 const COUNTER: &str = "{elapsed_precise} line {msg}";
 
 /// A bar that goes when it is dropped, so that the summary begins on a free line.

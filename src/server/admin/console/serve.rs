@@ -15,7 +15,7 @@ use crate::server::transport::response::{empty, with_body};
 /// The path of the page, and of every file of the console in metrics.
 pub const PATTERN: &str = "/console/";
 
-/// What the browser may load and run: the files of the console, and calls to the node that served them. Strings never
+/// The policy of what the browser may load and run: the files of the console, and calls to the node that served them. Strings never
 /// become code or HTML.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \

@@ -9,6 +9,7 @@ use crate::server::json::api_key::api_key;
 use crate::server::json::timestamp::timestamp;
 use crate::server::reload::status::LastReload;
 use crate::server::transport::response;
+use crate::store::Store;
 use crate::store::report::{DeniedTo, Fault, MasterReport};
 
 /// Shows the status: 200, also while the node is not ready.
@@ -21,10 +22,24 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
         "store": call.service().store().name(),
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
         "masters": report.masters.iter().map(master).collect::<Vec<_>>(),
+        "replay": replay(call.service().store()),
         "last_reload": last_reload(&call.admin.reload.last()),
         "api_keys": call.admin.api_keys.present().iter().map(|known| api_key(&known.key, known.last_used_ms())).collect::<Vec<_>>(),
     });
     Ok(response::json(StatusCode::OK, &status))
+}
+
+/// What this node remembers of acknowledged changes; null on the embedded store.
+fn replay(store: &Store) -> Value {
+    let Some((size, merged)) = store.replay_stats() else { return Value::Null };
+    json!({
+        "revocations": size.revocations,
+        "endings": size.endings,
+        "changes": size.changes,
+        "change_bytes": size.change_bytes,
+        "forgotten": size.forgotten,
+        "merges": merged.merges,
+    })
 }
 
 fn last_reload(last: &LastReload) -> Value {

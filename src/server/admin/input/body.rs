@@ -20,11 +20,11 @@ pub struct BodyLimit {
 }
 
 impl BodyLimit {
-    /// For a client whose key is valid.
+    /// The limits for a client whose key is valid.
     pub const AUTHENTICATED: Self = Self { max_bytes: 64 * 1024, max_discarded_bytes: 1024 * 1024 };
     /// For an import, from a client whose key is valid.
     pub const IMPORT: Self = Self { max_bytes: MAX_IMPORT_BYTES, max_discarded_bytes: 1024 * 1024 };
-    /// For a client whose key may be in the body.
+    /// The limits for a client whose key may be in the body.
     pub const UNAUTHENTICATED: Self = Self { max_bytes: 4 * 1024, max_discarded_bytes: 0 };
 }
 

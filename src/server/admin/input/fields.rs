@@ -125,7 +125,7 @@ impl Fields {
                 objects.push(Err(vec![FieldError::new(&path, "must be an object")]));
                 continue;
             };
-            // Of names that are repeated in this object.
+            // The names that are repeated in this object.
             let below = FieldError::new(&format!("{path}/"), "").pointer;
             let errors = self.errors.extract_if(.., |error| error.pointer.starts_with(&below)).collect();
             let mut fields = Self { path, values, errors };

@@ -20,7 +20,7 @@ const MAX_REPEATED: usize = 100;
 pub struct ParsedJson {
     /// The value. A repeated name has its last value.
     pub value: Value,
-    /// At most `MAX_REPEATED`.
+    /// The repeated names, at most `MAX_REPEATED`.
     pub repeated: Vec<String>,
 }
 

@@ -24,13 +24,13 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 /// How a client authenticates.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientCredentials {
-    /// It does not.
+    /// The client does not authenticate.
     Absent,
     /// `Authorization: Bearer KEY`.
     Bearer(Vec<u8>),
     /// `Authorization: Basic`, with the key as the password. Empty if it is malformed.
     Basic(Vec<u8>),
-    /// In the form.
+    /// The client secret in the form.
     Form(Vec<u8>),
     /// By another scheme, or by more than one `Authorization` header.
     Unsupported,

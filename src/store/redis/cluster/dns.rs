@@ -171,7 +171,7 @@ impl ResolverState {
     }
 }
 
-/// For the connections of the redis crate.
+/// The resolver for the connections of the redis crate.
 impl AsyncDNSResolver for Resolver {
     fn resolve<'a, 'b: 'a>(
         &'a self,

@@ -20,7 +20,7 @@ const NO_OWNER: u16 = u16::MAX;
 /// The masters, and which slots each of them owns.
 pub(crate) struct MasterMap {
     pub(crate) masters: Vec<Arc<Master>>,
-    /// For each slot the position in `masters`. `None`: the first master owns all slots.
+    /// The position in `masters`, for each slot. `None`: the first master owns all slots.
     owners: Option<Box<[u16]>>,
 }
 

@@ -95,9 +95,9 @@ impl Members {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ViewWorth {
     Good,
-    /// Of an older epoch, or of a node without the others: counts only if there is no better view.
+    /// A view of an older epoch, or of a node without the others: counts only if there is no better one.
     SecondBest,
-    /// Of another cluster.
+    /// A view of another cluster.
     Foreign,
 }
 

@@ -48,7 +48,7 @@ pub(crate) enum Priority {
 pub(crate) enum Sharing {
     /// Shared with other scripts.
     Shared,
-    /// Of its own, from the pool.
+    /// A connection of its own, from the pool.
     Own,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Socket {
 /// When a small write leaves, while the previous one is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SmallWrites {
-    /// At once (`TCP_NODELAY`).
+    /// Small writes leave at once (`TCP_NODELAY`).
     Immediate,
     /// Together with those that follow it, with the acknowledgement: the kernel collects them into one packet.
     Collected,
@@ -88,7 +88,7 @@ mod tests {
         let (ours, mut servers) = UnixStream::pair().unwrap();
         let watch = SocketWatch::new(ours.as_fd()).unwrap();
         assert!(!watch.is_closed());
-        // As the alert that ends a TLS session.
+        // Like the alert that ends a TLS session.
         servers.write_all(b"unread").await.unwrap();
         assert!(!watch.is_closed());
         drop(servers);

@@ -29,7 +29,7 @@ pub struct TrustStore {
 
 /// One version of the trusted authorities.
 pub(crate) struct Authorities {
-    /// For connections with our own implementation of RESP.
+    /// TLS for connections with our own implementation of RESP.
     connector: TlsConnector,
     /// For the redis crate, which builds its own connector from it.
     pem: Option<Vec<u8>>,

@@ -122,7 +122,7 @@ fn of_connection(error: &RedisError) -> (FaultKind, &'static str) {
     if has(&["Authentication required"]) {
         return (FaultKind::Login, "set user and password in redis-url");
     }
-    // Also a server that quotes an unknown command with arguments that are not text.
+    // This covers a server that quotes an unknown command with arguments that are not text.
     if error.kind() == ErrorKind::Parse {
         return (
             FaultKind::Other,

@@ -42,7 +42,7 @@ pub(crate) struct RequiredPermissions {
     user: String,
     commands: Vec<String>,
     keys: Vec<String>,
-    /// Of each command, the name as ACLs write it, then the words.
+    /// For each command, the name as ACLs write it, then the words.
     others: Vec<Vec<String>>,
     script: Script,
 }

@@ -14,7 +14,7 @@ const READ_BYTES: usize = 16 * 1024;
 /// A stream with its buffers.
 pub(crate) struct BufferedStream {
     stream: Pin<Box<dyn ByteStream>>,
-    /// To be written. The first `written` bytes have been.
+    /// The bytes to write. The first `written` of them are written.
     pub(crate) out: Vec<u8>,
     written: usize,
     /// Received and not yet parsed.

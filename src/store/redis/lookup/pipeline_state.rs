@@ -78,7 +78,7 @@ pub(crate) fn is_overdue(tick: u64, now_tick: u64) -> bool {
 pub(crate) enum AuthorityProof {
     /// By the write at the head of the pipeline, in one of the master's slots.
     Shared,
-    /// By a separate write in the read's own slot: the read was redirected here.
+    /// Authority is proved by a separate write in the read's own slot: the read was redirected here.
     Own {
         /// The slot is still moving here.
         is_asking: bool,

@@ -11,7 +11,7 @@ pub enum ParsedReply<T> {
     Complete(T, usize),
     /// The end of the reply has not arrived yet.
     Incomplete,
-    /// Not of the expected form: the connection can no longer be used.
+    /// The answer has another form than expected: the connection can no longer be used.
     Malformed,
 }
 

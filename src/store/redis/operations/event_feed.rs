@@ -1,5 +1,8 @@
 //! The worker that fills the live feed with the events that scripts publish (lua/shared/events.lua).
 //!
+//! Every node hears of endings, on a channel of their own, and remembers them (`replay`). It hears of the other events only
+//! while somebody reads its feed.
+//!
 //! The worker has its own connection. On a Cluster, the bus carries each message to every server, so one connection to any
 //! of them receives all events; `BusProbes` find out if that fails.
 //!
@@ -30,6 +33,10 @@ use crate::store::redis::schema::codec::event as codec;
 const MAX_WAITING_MESSAGES: usize = 10_000;
 /// The pause between two checks that the server is still a master.
 const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Messages that are taken at once.
+const MESSAGES_AT_ONCE: usize = 256;
+/// How long all events are received after the last reader has left: a reader that comes back finds no gap.
+const FEED_KEPT: Duration = Duration::from_secs(60);
 
 impl RedisStore {
     /// Runs the worker that fills the feed, until its runtime ends.
@@ -65,10 +72,16 @@ impl RedisStore {
         let mut connection = self.connect_with_handler(master, handler).await.map_err(described)?;
         authority::prove(master, &mut connection, true).await?;
         let mut probes = BusProbes::start(self, &mut connection, arrived).await.map_err(described)?;
-        connection.subscribe(&self.event_channel).await.map_err(described)?;
+        connection.subscribe(&self.ending_channel).await.map_err(described)?;
+        let is_read = *self.feed.demand().readers().borrow() > 0;
+        if is_read {
+            connection.subscribe(&self.event_channel).await.map_err(described)?;
+        }
         // Events published before this are unknown here.
         self.feed.push(FeedEntry::Gap);
+        self.feed.demand().set_complete(is_read);
         self.peers.record(self.count_subscribers(&mut connection).await);
+        let demanding = connection.clone();
         let beat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
@@ -85,24 +98,52 @@ impl RedisStore {
             }
         };
         let take = async {
-            while let Some(payload) = messages.recv().await {
-                self.hear_message(&payload);
+            let mut batch = Vec::new();
+            while messages.recv_many(&mut batch, MESSAGES_AT_ONCE).await > 0 {
+                batch.drain(..).for_each(|payload| self.hear_message(&payload));
             }
         };
         let lost = tokio::select! {
             lost = beat => lost,
+            lost = self.follow_demand(demanding, is_read) => lost,
             () = take => Err("the connection ended".into()),
             () = broken.notified() => Err("the connection was closed, or its messages were too many".into()),
             () = self.topology.wait_until_gone(master) => Err("the server is not a master any more".into()),
             never = self.watch_for_gone_masters() => never,
         };
+        self.feed.demand().set_complete(false);
         self.topology.counters.count_reconnect(ConnectionUse::Events);
         lost
     }
 
-    /// Returns how many connections to this server subscribe to the events, this one included; `None` if it does not tell.
+    /// Subscribes to the events for readers while somebody reads the feed, and for [`FEED_KEPT`] longer.
+    async fn follow_demand(
+        &self,
+        mut connection: MultiplexedConnection,
+        mut is_subscribed: bool,
+    ) -> Result<Infallible, String> {
+        let mut readers = self.feed.demand().readers();
+        let gone = |_| "the feed is gone".to_owned();
+        loop {
+            if !is_subscribed {
+                readers.wait_for(|count| *count > 0).await.map_err(gone)?;
+                connection.subscribe(&self.event_channel).await.map_err(described)?;
+                self.feed.push(FeedEntry::Gap);
+                self.feed.demand().set_complete(true);
+            }
+            readers.wait_for(|count| *count == 0).await.map_err(gone)?;
+            let reader = readers.wait_for(|count| *count > 0);
+            is_subscribed = tokio::time::timeout(FEED_KEPT, reader).await.is_ok();
+            if !is_subscribed {
+                self.feed.demand().set_complete(false);
+                connection.unsubscribe(&self.event_channel).await.map_err(described)?;
+            }
+        }
+    }
+
+    /// Returns how many connections to this server subscribe to the endings, this one included; `None` if it does not tell.
     async fn count_subscribers(&self, connection: &mut MultiplexedConnection) -> Option<u64> {
-        let counts = cmd("PUBSUB").arg("NUMSUB").arg(&self.event_channel).query_async(connection).await;
+        let counts = cmd("PUBSUB").arg("NUMSUB").arg(&self.ending_channel).query_async(connection).await;
         let (_, count): (String, u64) = counts.ok()?;
         Some(count)
     }

@@ -24,7 +24,7 @@ pub(crate) const YOUNG_ENTRY_SECONDS: u64 = 60;
 const ENTRIES_PER_CALL: usize = 128;
 
 /// What `finish` in lua/shared/events.lua packs. Of tokens: locator, content type, object id, whether the token is revoked.
-/// Of takeovers: the token's locator, the takeover's locator, the user taken over, whether its record is gone.
+/// Entries of takeovers: the token's locator, the takeover's locator, the user taken over, whether its record is gone.
 pub(crate) type PackedStaleEntries =
     (Vec<(String, String, String, bool)>, Vec<(String, String, String, bool)>);
 

@@ -38,7 +38,8 @@ impl RedisStore {
         let mut own = vec![user, locator.as_bytes(), &created, &accessed, &expires, &max, &event];
         own.extend(field_args(fields));
         let at = (self.keys.token(record.id), record.id.hash_tag());
-        self.run_short(&self.scripts.issue_token, at, call, &own, Priority::Normal).await
+        self.run_short(&self.scripts.issue_token, at, call, &own, (&self.event_channel, Priority::Normal))
+            .await
     }
 
     /// Revokes or rotates a token with a short script. `None` if the change is another one, or only the script that knows
@@ -55,14 +56,28 @@ impl RedisStore {
         let answer: Result<Vec<Value>, _> = match (call.once, change.revoke, change.rotate) {
             (None, Some(reason), None) if *change == TokenChange::revoking(reason) => {
                 let own = [&own[..], &[reason.name().as_bytes()]].concat();
-                self.run_short(&self.scripts.revoke_token, at, call, &own, Priority::Urgent).await
+                self.run_short(
+                    &self.scripts.revoke_token,
+                    at,
+                    call,
+                    &own,
+                    (&self.ending_channel, Priority::Urgent),
+                )
+                .await
             }
             (None, None, Some(rotation)) if *change == TokenChange::rotating(rotation) => {
                 let by = RotateArgs::from(rotation);
                 let [grace, siblings, remembered] =
                     [by.grace_ms, by.max_siblings as u64, by.max_remembered as u64].map(decimal);
                 let own = [&own[..], &[rotation.hash.as_bytes(), &grace, &siblings, &remembered]].concat();
-                self.run_short(&self.scripts.rotate_token, at, call, &own, Priority::Normal).await
+                self.run_short(
+                    &self.scripts.rotate_token,
+                    at,
+                    call,
+                    &own,
+                    (&self.event_channel, Priority::Normal),
+                )
+                .await
             }
             _ => return Ok(None),
         };
@@ -91,7 +106,7 @@ impl RedisStore {
         (key, hash_tag): (String, HashTag),
         call: &Call<'_>,
         own: &[&[u8]],
-        priority: Priority,
+        (channel, priority): (&str, Priority),
     ) -> Result<T, StoreError> {
         let tolerance = self.node_cache.store_clock.tolerance_ms();
         let common = [
@@ -99,7 +114,7 @@ impl RedisStore {
             tolerance.map(|ms| ms.to_string()).unwrap_or_default(),
             self.keys.prefix().to_owned(),
             hash_tag.to_string(),
-            self.event_channel.clone(),
+            channel.to_owned(),
             self.limits.events_per_user.to_string(),
             self.limits.event_retention_ms.to_string(),
             self.limits.stale_grace_ms.to_string(),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::aged_map::{AgedMap, Bounds};
 use super::entries::{Change, ChangeKey, Ending, EndingKey, HeardEnding, RememberedRevocation};
+use super::merge_counts::MergeCounts;
 use crate::clock::Clock;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::master_map::MasterMap;
@@ -33,6 +34,7 @@ pub(crate) struct ReplayMemory {
     /// The number of remembered revocations: readers look at it before they lock anything.
     revocations: AtomicUsize,
     forgotten: AtomicU64,
+    merged: Mutex<MergeTotals>,
     remembered: Mutex<Remembered>,
 }
 
@@ -60,6 +62,17 @@ pub struct ReplaySize {
     pub change_bytes: usize,
     /// Entries that went at a bound, since the start.
     pub forgotten: u64,
+}
+
+/// The merges of this node since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MergeTotals {
+    /// Merges that sent anything.
+    pub merges: u64,
+    /// How long they took together.
+    pub took_ms: u64,
+    /// What they have changed.
+    pub counts: MergeCounts,
 }
 
 /// A copy of what is remembered, without the changes of revoked tokens.
@@ -90,7 +103,7 @@ impl ReplayMemory {
         )
     }
 
-    fn with_bounds(
+    pub(crate) fn with_bounds(
         window_ms: u64,
         clock: Clock,
         revocations: Bounds,
@@ -110,6 +123,7 @@ impl ReplayMemory {
             clock,
             revocations: AtomicUsize::new(0),
             forgotten: AtomicU64::new(0),
+            merged: Mutex::default(),
             remembered: Mutex::new(remembered),
         }
     }
@@ -142,6 +156,20 @@ impl ReplayMemory {
             change_bytes: remembered.changes.heap_bytes(),
             forgotten: self.forgotten.load(Ordering::Relaxed),
         }
+    }
+
+    /// Counts a merge, if it sent anything.
+    pub(crate) fn note_merge(&self, counts: MergeCounts, took_ms: u64) {
+        if counts.sent > 0 {
+            let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+            merged.merges += 1;
+            merged.took_ms += took_ms;
+            merged.counts += counts;
+        }
+    }
+
+    pub(crate) fn merge_totals(&self) -> MergeTotals {
+        *self.merged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers an ending. This node calls it before it acknowledges the ending, and when it hears of one.

@@ -2,9 +2,12 @@
 //!
 //! The order is: endings first, then tokens and device keys, then takeovers, then the entries in other slots that name them.
 //! Each call is one token, device key or user, except that revocations go in batches.
+//!
+//! **Traces outlive what they forbid.** A trace is kept for `trace_ms` from the merge, which is after the ending, which is after
+//! the change. A node merges no change older than `trace_ms`. So if it merges a change, the trace of its ending is still
+//! there. A revoked record is a trace, too: for `revoked-retention`, and if that is short, a trace is written beside it.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::AddAssign;
 use std::sync::Arc;
 
 use redis::RedisError;
@@ -12,6 +15,7 @@ use redis::aio::MultiplexedConnection;
 
 use super::entries::{Change, ChangeKey, Ending, EndingKey};
 use super::memory::Recollection;
+use super::merge_counts::MergeCounts;
 use super::merge_run::run;
 use crate::model::takeover::TakeoverId;
 use crate::store::error::StoreError;
@@ -29,37 +33,6 @@ const ERASURE_STEPS: usize = 1000;
 
 /// Changes whose calls are made at once: they are copied for it.
 const AT_ONCE: usize = 1024;
-
-/// What a merge has changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MergeCounts {
-    /// Calls that were sent to the master.
-    pub sent: usize,
-    /// Tokens that were live there and are revoked now.
-    pub revoked: usize,
-    /// Other endings that were not there: of takeovers, device keys, locks, users and cut-offs.
-    pub ended: usize,
-    /// Tokens, device keys and takeovers that were not there.
-    pub recreated: usize,
-    /// Tokens and device keys that were there in an older version.
-    pub changed: usize,
-    /// Calls whose slot is moving or has moved.
-    pub moved: usize,
-    /// Calls that met a corrupt record.
-    pub failed: usize,
-}
-
-impl AddAssign for MergeCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.sent += other.sent;
-        self.revoked += other.revoked;
-        self.ended += other.ended;
-        self.recreated += other.recreated;
-        self.changed += other.changed;
-        self.moved += other.moved;
-        self.failed += other.failed;
-    }
-}
 
 /// The result of a merge.
 #[derive(Default)]

@@ -337,24 +337,35 @@ impl RedisStore {
             (ChangeKey::Token(id), Change::Token(remembered)) => {
                 if let Some((digest, until_ms)) = remembered.alias.as_deref() {
                     let ttl_ms = (until_ms + self.limits.stale_grace_ms).saturating_sub(times.now_ms);
+                    if ttl_ms == 0 {
+                        return;
+                    }
                     let mut set = cmd("SET");
-                    set.arg(self.keys.alias(digest)).arg(id.text().as_str()).arg("NX");
-                    // Redis refuses a TTL of zero.
-                    set.arg("PX").arg(ttl_ms.max(1));
+                    set.arg(self.keys.alias(digest)).arg(id.text().as_str());
+                    set.arg("NX").arg("PX").arg(ttl_ms);
                     let call = MergeCall { command: MergeCommand::Plain(set), note: Box::new(|_, _| {}) };
                     calls.push((digest.alias_hash_tag(), call));
                 }
                 let Some(token) = decoded_token(*id, &remembered.fields) else { return };
+                if token.record.ends_at_ms + self.limits.stale_grace_ms <= times.now_ms {
+                    return;
+                }
                 for object in &token.details.related_objects {
                     calls.push(self.object_entry_call(&token, ObjectName::of(object), times));
                 }
             }
             (ChangeKey::Device(id), Change::Device(fields)) => {
-                let device = decoded_device(*id, fields).filter(|device| device.secret.is_foreign());
+                let is_indexed =
+                    |device: &DeviceKey| device.secret.is_foreign() && device.expires_at_ms > times.now_ms;
+                let device = decoded_device(*id, fields).filter(is_indexed);
                 calls.extend(device.map(|device| self.device_entry_call(&device, times)));
             }
             (ChangeKey::Takeover(_), Change::Takeover(takeover)) => {
-                calls.push(self.takeover_entry_call(takeover, takeover_ended_at_ms, times));
+                let end_ms = takeover_ended_at_ms.unwrap_or(takeover.new.ends_at_ms);
+                let kept_until_ms = end_ms + self.limits.takeover_retention_ms;
+                if kept_until_ms > times.now_ms {
+                    calls.push(self.takeover_entry_call(takeover, kept_until_ms, times));
+                }
             }
             _ => {}
         }
@@ -406,7 +417,7 @@ impl RedisStore {
     fn takeover_entry_call<'a>(
         &'a self,
         RememberedTakeover { new, .. }: &RememberedTakeover,
-        ended_at_ms: Option<u64>,
+        kept_until_ms: u64,
         times: MergeTimes,
     ) -> TaggedCall<'a> {
         #[derive(Serialize)]
@@ -419,7 +430,7 @@ impl RedisStore {
         let args = Args {
             user: &new.user,
             member: takeover_codec::reverse_index_member(new.token, new.id),
-            kept_until_ms: ended_at_ms.unwrap_or(new.ends_at_ms) + self.limits.takeover_retention_ms,
+            kept_until_ms,
             max: MAX_TAKEOVERS_PER_USER,
         };
         let tag = HashTag::of_user(&new.user);

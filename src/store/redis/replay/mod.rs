@@ -1,8 +1,41 @@
 //! Replay: what was acknowledged stays, even when Redis loses it.
 //!
-//! Redis replicates asynchronously, and its append-only file may be a second behind. After a failover or a crash a master
-//! may have lost what it acknowledged. The nodes remember the last of it ([`memory`]) and merge it into the data of a master
-//! before they serve from it ([`merge`]).
+//! Redis replicates asynchronously, and its append-only file may be a second behind. After a failover or a crash, a master
+//! may lack what was acknowledged last. The nodes *remember* it ([`memory`]), *merge* it into the master's data ([`merge`]),
+//! and only then *accept* that data and serve from it ([`worker`]).
+//!
+//! **Promise.** Let a master's data be at most `replay-window` behind what was acknowledged.
+//!
+//! 1. A revocation survives if any node lives that heard of it. No node that remembers it ever admits the token, and every other
+//!    node refuses it once the first such node has merged. The same holds for the early end of a takeover, the end of a
+//!    device key, a lock, an unlock, an erasure and a cut-off.
+//! 2. An issue, an import, a rotation, a confirmation, a change, a takeover or a device key survives if the node that
+//!    acknowledged it lives and reaches the new master. Until that node has merged, but for at most [`worker::SETTLE`], other
+//!    nodes answer 503 for what they do not find, and not 401.
+//! 3. Nothing that a node remembers to be revoked comes back, in whatever order the nodes merge.
+//!
+//! **Not promised**: what only nodes knew that have stopped since; what went at a bound of the memory; last accesses, so a
+//! session may end earlier by the lost ones; `Idempotency-Key`; entries of the history of events; and what an operator
+//! deletes. Of two changes of one token, made on both sides of a failover, the later wins its fields, but no secret is lost.
+//!
+//! # Argument
+//!
+//! 1. *What is acknowledged is remembered.* The acknowledging node remembers it before it answers. Endings are events that every
+//!    node hears, on a channel of their own, and remembers.
+//! 2. *What is remembered is merged.* An entry is forgotten one window after it was made, by the time of a proof that its master
+//!    was accepted then. That master has the change, and so has any data that is at most one window behind it. While a
+//!    master is not proven, nothing of it is forgotten, so the length of an outage does not matter.
+//! 3. *Endings are final.* Each merge writes endings first. A thing that is not there leaves a trace (`dw:q`, `dw:y`), because of
+//!    which no later merge makes it. A trace is kept for longer than any node merges what it remembers from before
+//!    ([`merge`]), so a node that was cut off for long cannot bring a revoked token back. That is why `revoked-retention` should
+//!    not be shorter than two windows and a minute.
+//! 4. *Merging is a join.* The scripts compute a least upper bound of what is there and what is remembered: an ending is above any
+//!    change, the later version is above the earlier one, a secret that is out is above the same secret being good, and the sets
+//!    of secrets are united. A join is idempotent, and its order does not matter (`tests/store/model/merging.rs` checks it).
+//! 5. *Versions are the store's.* Each change of a token or device key writes its version, field `m`, in the same script: the
+//!    time, but later than the version before. So on one side of a failover the order of versions is the order of changes.
+//! 6. *No answer makes a remembered revocation undone.* A reader compares each record that it reads with the remembered
+//!    revocations, so even data that was lost without anybody noticing admits no such token.
 
 pub mod aged_map;
 pub mod entries;
@@ -10,9 +43,12 @@ pub mod heard;
 pub mod memory;
 pub mod merge;
 pub mod merge_calls;
+pub mod merge_counts;
 pub mod merge_run;
 pub mod packed_fields;
 pub mod peers;
 pub mod remember;
 pub mod settling;
+#[cfg(test)]
+pub mod tests;
 pub mod worker;

@@ -17,7 +17,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::merge::{MergeCounts, Merged};
+use super::merge::Merged;
+use super::merge_counts::MergeCounts;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
@@ -94,6 +95,7 @@ impl RedisStore {
             master.data.settle_until(self.node_cache.clock.boottime_ms() + REPLAY_SETTLE.as_millis() as u64);
         }
         attempt.accept(&data.identity, data.slots.clone());
+        self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
             let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
             let master = &master.address;

@@ -101,9 +101,14 @@ impl Keys {
         self.key('e', HashTag::of_user(user), user)
     }
 
-    /// The channel of all events. All databases share Redis's channels, so the name has the number.
+    /// The channel of the events that only readers of the feed need. All databases share Redis's channels, so the name has the number.
     pub fn event_channel(&self, db: i64) -> String {
         format!("{}events:{db}", self.prefix)
+    }
+
+    /// The channel of the events that every node hears: endings and cut-offs.
+    pub fn ending_channel(&self, db: i64) -> String {
+        format!("{}events:{db}:endings", self.prefix)
     }
 
     /// The key of a device key.
@@ -253,6 +258,7 @@ mod tests {
         assert_eq!(keys.trace(id), "dw:q:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.user_traces("alice"), "dw:y:{8c4d}:alice");
         assert_eq!(keys.event_channel(1), "dw:events:1");
+        assert_eq!(keys.ending_channel(1), "dw:events:1:endings");
         assert_eq!(keys.device(id), "dw:d:{8c4d}:YRgw02QaaPlKaQ");
         assert_eq!(keys.devices("alice"), "dw:k:{8c4d}:alice");
         let object = RelatedObject { content_type: "order".into(), object_id: "7".into() };

@@ -31,7 +31,8 @@
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
 //! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
-//! | `dw:events:<db>` | channel | the events of all users as they happen; channels are not divided by database | |
+//! | `dw:events:<db>:endings` | channel | the events that every node hears as they happen: revocations, ends of takeovers and device keys, locks, erasures, cut-offs; channels are not divided by database | |
+//! | `dw:events:<db>` | channel | all other events; a node subscribes while somebody reads its feed | |
 //! | `dw:events:<db>:probe:…` | channel | on a Cluster, a node's probes of the cluster bus | |
 //!
 //! # Members of sorted sets

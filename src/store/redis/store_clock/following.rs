@@ -7,7 +7,7 @@ use super::estimate::{ClockDecision, Estimator, MAX_STEP_US, Reading, TOLERANCE_
 use crate::clock::Clock;
 use crate::store::error::StoreError;
 
-/// This node's clock, which follows the masters.
+/// The clock of this node, which follows the masters' clocks.
 pub struct StoreClock {
     clock: Clock,
     /// Whether `clock` shows the store's time. Until then it shows the system's, which may be wrong by days.

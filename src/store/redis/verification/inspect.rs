@@ -36,7 +36,7 @@ pub(crate) struct Item {
 }
 
 /// The findings of a script: the position of the item, what is wrong, and whether it was repaired.
-pub(crate) type Found = Vec<(usize, Kind, bool)>;
+pub(crate) type ScriptFindings = Vec<(usize, Kind, bool)>;
 
 /// The arguments of every script; lua/shared/verification.lua explains them.
 #[derive(Serialize)]
@@ -55,14 +55,14 @@ impl Verifier<'_> {
         link: &MasterLink,
         script: fn(&VerificationScripts) -> &Script,
         items: &[Item],
-    ) -> Result<Found, StoreError> {
+    ) -> Result<ScriptFindings, StoreError> {
         let is_by_slot = self.store.topology.map().is_by_slot();
         let mut by_slot: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
         for (at, item) in items.iter().enumerate() {
             by_slot.entry(if is_by_slot { slot_of_tag(item.hash_tag) } else { 0 }).or_default().push(at);
         }
         let calls: Vec<_> = by_slot.values().flat_map(|places| places.chunks(ITEMS_PER_CALL)).collect();
-        let mut found = Found::new();
+        let mut found = ScriptFindings::new();
         for some in calls.chunks(CALLS_AT_ONCE) {
             let outcomes =
                 some.iter().map(|places| self.inspect_some(link, script(&self.scripts), items, places));
@@ -79,8 +79,10 @@ impl Verifier<'_> {
         script: &Script,
         items: &[Item],
         places: &[usize],
-    ) -> Result<Found, StoreError> {
-        let Some(first) = places.first().and_then(|at| items.get(*at)) else { return Ok(Found::new()) };
+    ) -> Result<ScriptFindings, StoreError> {
+        let Some(first) = places.first().and_then(|at| items.get(*at)) else {
+            return Ok(ScriptFindings::new());
+        };
         let context = self.store.script_context(first.hash_tag, &self.call());
         let args = pack_named(&Args {
             repair: self.options.repairs,

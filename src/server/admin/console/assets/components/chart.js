@@ -6,7 +6,7 @@ import uPlot from '../vendor/uplot.js'
 
 const HEIGHT = 150
 /** Seconds that the time axis shows at least, so that a new chart does not look full. */
-const SPAN = 60
+const SPAN = 40
 const DARK = matchMedia('(prefers-color-scheme: dark)')
 
 /**
@@ -72,7 +72,7 @@ function options(lines, show, top, box) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 32, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {

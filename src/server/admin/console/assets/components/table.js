@@ -15,6 +15,7 @@ import { html } from '../vendor/htm_preact.js'
  */
 export function Table({ label, columns, rows, keyOf, empty, classOf = () => '' }) {
   if (rows.length === 0) return html`<p class="hint">${empty}</p>`
+  /** @param {Column} column */
   const head = ({ name, isHiddenName }) => html`
     <th role="columnheader" scope="col"><span class=${isHiddenName ? 'unseen' : ''}>${name}</span></th>
   `

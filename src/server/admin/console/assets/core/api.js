@@ -36,6 +36,7 @@ export function setKey(text) {
  */
 export async function send(path, { method = 'GET', body, signal, headers = {} } = {}) {
   const isChange = method !== 'GET'
+  /** @type {RequestInit & {headers: Record<string, string>}} */
   const request = {
     method,
     headers: { Authorization: `Bearer ${apiKey}`, ...headers },

@@ -1,5 +1,6 @@
 /** Times and numbers as texts. */
 
+/** @type {Intl.DateTimeFormatOptions} */
 const TO_SECOND = { hour: '2-digit', minute: '2-digit', second: '2-digit' }
 const TIME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...TO_SECOND })
 const TIME_WITH_YEAR = new Intl.DateTimeFormat('en-GB', {
@@ -11,7 +12,7 @@ const TIME_WITH_YEAR = new Intl.DateTimeFormat('en-GB', {
 const CLOCK = new Intl.DateTimeFormat('en-GB', TO_SECOND)
 const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
 
-/** Seconds in each unit, the largest first. */
+/** Seconds in each unit, the largest first. @type {[number, string][]} */
 const UNITS = [
   [86_400, 'd'],
   [3600, 'h'],
@@ -26,7 +27,7 @@ export function time(at) {
   return format.format(date)
 }
 
-/** A time of the day. @param {string | Date} at */
+/** A time of the day. @param {string | number | Date} at */
 export function clock(at) {
   return CLOCK.format(new Date(at))
 }

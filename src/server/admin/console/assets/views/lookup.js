@@ -53,7 +53,7 @@ function Form({ fields, onLookUp }) {
   const [mistake, setMistake] = useState('')
   const submit = (event) => {
     event.preventDefault()
-    const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, value.trim()])
+    const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()])
     setMistake(onLookUp(Object.fromEntries(values)) ?? '')
   }
   const field = ({ name, label, hint }) => html`

@@ -45,6 +45,7 @@ export function SignInView() {
 }
 
 const MALFORMED = {
+  isOutage: false,
   message: 'This is no API key.',
   advice:
     "An API key has 32 to 256 of A-Z a-z 0-9 _ -. The setting admin-key or api-keys has it, or the output of the server's start.",

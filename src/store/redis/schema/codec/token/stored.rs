@@ -37,7 +37,7 @@ pub(crate) struct Terms<'a> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Cold<'a> {
     pub(crate) ip: IpAddr,
-    /// In its stored form.
+    /// The user agent in its stored form.
     pub(crate) user_agent: String,
     /// Native tokens do not have it, so earlier versions wrote the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,6 @@ end
 -- Publishes an event: k kind, c name, x time. It is of no user, so it is in no history.
 local function announce_cutoff(event)
   event.t, event.a = now_ms, ctx.actor
-  redis.call('PUBLISH', ctx.channel, ctx.hash_tag .. '\0' .. cmsgpack.pack(event))
+  redis.call('PUBLISH', ctx.channel .. ':endings', ctx.hash_tag .. '\0' .. cmsgpack.pack(event))
 end
 

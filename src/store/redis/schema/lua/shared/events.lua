@@ -24,17 +24,26 @@ local function token_facts(slug, terms, cold)
   return facts
 end
 
--- Events to write when the script ends: {{user, packed event}, ...}
+-- The kinds of events that every node hears, on a channel of their own: it remembers them (replay/mod.rs). The others are for
+-- readers of the feed only.
+local ENDINGS = {
+  ['token.revoked'] = true, ['takeover.ended'] = true, ['device.ended'] = true, ['user.locked'] = true,
+  ['user.unlocked'] = true, ['user.erased'] = true,
+}
+
+-- Events to write when the script ends: {{user, packed event, channel}, ...}
 local emitted = {}
 
 -- Emits an event of a user: k kind, l the token's locator, o the takeover's, u the user taken over, d the device's uuid,
--- w the reason; of an ended device key also y its locator, and m the version in which it was deactivated. `facts` are the facts of its token, from token_facts.
+-- w the reason; of an ended device key also y its locator, and m the version in which it was deactivated. `facts` are the facts
+-- of its token, from token_facts.
 local function emit(user, event, facts)
   event.t, event.a = now_ms, ctx.actor
   if facts then
     for name, fact in pairs(facts) do event[name] = fact end
   end
-  table.insert(emitted, { user, cmsgpack.pack(event) })
+  local channel = ENDINGS[event.k] and ctx.channel .. ':endings' or ctx.channel
+  table.insert(emitted, { user, cmsgpack.pack(event), channel })
 end
 
 -- Reverse-index entries in other slots that this script made stale. Of tokens: {locator, content type, object id, whether
@@ -51,7 +60,7 @@ local function finish(answer, always_trims)
     local user, event = pair[1], pair[2]
     of_users[user] = of_users[user] or {}
     table.insert(of_users[user], event)
-    redis.call('PUBLISH', ctx.channel, ctx.hash_tag .. user .. '\0' .. event)
+    redis.call('PUBLISH', pair[3], ctx.hash_tag .. user .. '\0' .. event)
   end
   for user, events in pairs(ctx.max_events > 0 and of_users or {}) do
     -- Events beyond the limit are only published. A history of another type must not undo what the script did, so its

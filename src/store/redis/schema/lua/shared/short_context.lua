@@ -7,7 +7,7 @@
 -- ARGV[2]   tolerance_ms  '' with a manual clock
 -- ARGV[3]   prefix
 -- ARGV[4]   hash_tag
--- ARGV[5]   channel
+-- ARGV[5]   channel       that of the event
 -- ARGV[6]   max_events
 -- ARGV[7]   event_ttl_ms
 -- ARGV[8]   grace_ms
