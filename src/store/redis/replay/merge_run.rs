@@ -3,7 +3,7 @@
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, pipe};
 
-use super::merge::Merged;
+use super::merged::Merged;
 use super::packed_fields::PackedFields;
 use crate::store::redis::errors::{describe, error_code};
 use crate::store::redis::schema::script::Script;
