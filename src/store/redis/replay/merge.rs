@@ -54,7 +54,7 @@ impl RedisStore {
         let is_by_slot = self.topology.map().is_by_slot();
         let is_in = |tag: HashTag| !is_by_slot || is_in(slot_of_tag(tag));
         let times = self.merge_times(now_ms);
-        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(&is_in);
+        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(is_in);
         // A trace may be gone after this time, so what is older is not created again. Its master was working meanwhile.
         changes.retain(|(_, age_ms, _)| *age_ms < times.trace_ms);
 
