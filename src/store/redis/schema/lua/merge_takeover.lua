@@ -17,7 +17,7 @@ local history, ended = key('o', a.locator), '-' .. a.takeover
 redis.call('ZCARD', key('a', a.actor))
 local trace = redis.call('GET', key('q', a.takeover))
 local ended_at_ms = tonumber(redis.call('HGET', history, ended)) or tonumber(trace) or 0
-if redis.call('HEXISTS', history, a.takeover) == 1 then return { 0, ended_at_ms } end
+if redis.call('HGET', history, a.takeover) then return { 0, ended_at_ms } end
 if a.ends_at_ms + a.retention_ms <= now_ms then return { 0, ended_at_ms } end
 
 local expires_at_ms = tonumber(redis.call('HGET', key('t', a.locator), 'x')) or a.expires_at_ms

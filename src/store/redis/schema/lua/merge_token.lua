@@ -28,7 +28,7 @@ local function acting(fields)
   local takeover = fields.t and cmsgpack.unpack(fields.t)
   if not takeover then return nil end
   local has_ended = takeover[3] <= now_ms or redis.call('EXISTS', key('q', takeover[1])) == 1
-    or redis.call('HEXISTS', key('o', a.locator), '-' .. takeover[1]) == 1
+    or redis.call('HGET', key('o', a.locator), '-' .. takeover[1])
   if has_ended then
     fields.t = nil
     return nil
