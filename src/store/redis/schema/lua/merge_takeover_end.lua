@@ -15,6 +15,7 @@ if not record then
   leave_trace(a.takeover, decimal(a.at_ms))
   return nil
 end
-if redis.call('HSETNX', history, '-' .. a.takeover, decimal(a.at_ms)) == 0 then return nil end
+if redis.call('HGET', history, '-' .. a.takeover) then return nil end
+redis.call('HSET', history, '-' .. a.takeover, decimal(a.at_ms))
 local is_record, takeover = pcall(cmsgpack.unpack, record)
 return is_record and type(takeover) == 'table' and takeover[2] or nil
