@@ -2,8 +2,9 @@
 //! then has to move between the cores that clone it. A thread's front of the near cache therefore holds a handle of its own.
 
 use std::borrow::Borrow;
+use std::cell::OnceCell;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::record::TokenRecord;
 
@@ -12,7 +13,7 @@ use super::record::TokenRecord;
 pub struct HeldRecord {
     known: Option<Arc<TokenRecord>>,
     /// Made when a user first keeps the record.
-    handle: OnceLock<Arc<Arc<TokenRecord>>>,
+    handle: OnceCell<Arc<Arc<TokenRecord>>>,
 }
 
 /// A record that is known here, under a lock. To keep it, call [`KnownRecord::keep`].
@@ -33,7 +34,7 @@ pub enum KeptRecord {
 
 impl From<Option<Arc<TokenRecord>>> for HeldRecord {
     fn from(known: Option<Arc<TokenRecord>>) -> Self {
-        Self { known, handle: OnceLock::new() }
+        Self { known, handle: OnceCell::new() }
     }
 }
 

@@ -7,7 +7,7 @@ use super::found::Found;
 use super::front::Fronts;
 use super::lease::{Leases, ServerIndex, TrackingConnection};
 use super::running_flights::RunningFlights;
-use super::table::{Entry, Table};
+use super::table::{Displaced, Table};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, protection};
 use crate::token_string::TokenId;
 
@@ -140,15 +140,11 @@ impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
         self.generation_of(id).load(Ordering::SeqCst)
     }
 
-    /// Ends all copies of entries of the token's shard. The caller holds the lock of the shard.
-    pub(crate) fn end_copies(&self, id: &TokenId) {
-        self.generation_of(id).fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Ends the copies of an entry that has left the table under the lock that the caller holds.
-    pub(crate) fn end_copies_of(&self, id: &TokenId, gone: &Entry<V>) {
-        if gone.is_copied && !protection("generation_grows", false) {
-            self.end_copies(id);
+    /// Ends all copies of entries of the token's shard if a copied entry has left the table, under the lock that the caller
+    /// holds.
+    pub(crate) fn end_copies(&self, id: &TokenId, displaced: &Displaced<V>) {
+        if displaced.ends_copies && !protection("generation_grows", false) {
+            self.generation_of(id).fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -242,7 +238,7 @@ impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
         let mut state = self.lock(id);
         let removed = state.table.remove(id);
         if let Some(gone) = &removed {
-            self.end_copies_of(id, gone);
+            self.end_copies(id, gone);
         }
         let spared = protection("cancel", false);
         let followers = if spared { None } else { state.flights.cancel(id) };

@@ -139,9 +139,9 @@ mod tests {
         assert_eq!(map.put(4, 1, Bytes(1)), 0, "1 is the newest again");
         assert_eq!(map.put(5, 4, Bytes(1)), 1);
         assert_eq!(keys(&map), [1, 3, 4]);
-        assert_eq!(map.put(6, 5, Bytes(98)), 2, "by bytes");
-        assert_eq!((keys(&map), map.heap_bytes()), (vec![4, 5], 99));
-        assert_eq!(map.put(7, 6, Bytes(101)), 3, "too large for the map");
+        assert_eq!(map.put(6, 5, Bytes(98)), 1, "by bytes");
+        assert_eq!((keys(&map), map.heap_bytes()), (vec![1, 4, 5], 100));
+        assert_eq!(map.put(7, 6, Bytes(101)), 4, "too large for the map");
         assert_eq!((map.len(), map.heap_bytes()), (0, 0));
     }
 

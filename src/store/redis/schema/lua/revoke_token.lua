@@ -8,6 +8,8 @@
 -- stale; {} if it is another token, or corrupt: then nothing was done.
 local ACTIVE, LOCKED, REVOKED_SCORE = 1, 32, 2 ^ 50
 local locator = ARGV[10]
+-- Fails while the slot migrates, as in context.lua.
+redis.call('EXISTS', ARGV[3] .. 'm' .. named .. 'probe')
 local t = redis.call('HMGET', token, 'u', 'f', 'x', 's', 'i', 'z', 't', 'r', 'q')
 local user, flags, expires_at_ms = t[1], tonumber(t[2]), tonumber(t[3])
 if not user or not flags or not expires_at_ms or t[7] then return {} end
