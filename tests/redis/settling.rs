@@ -1,9 +1,8 @@
 //! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
 //! is no refusal yet.
 
-use std::time::{Duration, SystemTime};
-
 use chrono::DateTime;
+use doorward::Clock;
 use serde_json::{Value, json};
 
 use super::nodes::*;
@@ -16,7 +15,7 @@ const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
 /// Remembers nothing, so that its changes are lost for good.
 const FORGETFUL: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "0");
 /// `REPLAY_SETTLE`.
-const SETTLE: Duration = Duration::from_secs(3);
+const SETTLE_MS: u64 = 3_000;
 
 /// Waits until each of two nodes has counted the subscribers of the events twice more.
 fn await_counts(redis: &RedisServer) {
@@ -36,9 +35,9 @@ fn await_accepted(node: &Server) -> String {
     })
 }
 
-/// Returns when a line was logged.
-fn logged_at(line: &str) -> SystemTime {
-    DateTime::parse_from_rfc3339(line.split(' ').next().unwrap()).unwrap().into()
+/// Returns when a line was logged, in milliseconds.
+fn logged_at_ms(line: &str) -> u64 {
+    DateTime::parse_from_rfc3339(line.split(' ').next().unwrap()).unwrap().timestamp_millis() as u64
 }
 
 /// Asks for a token until it passes. No answer before may be a refusal.
@@ -85,13 +84,13 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
     let line = await_accepted(&node);
     assert!(line.contains("settles=true"), "{line}");
     // A busy machine only makes refusals later.
-    let may_refuse_at = logged_at(&line) + SETTLE;
+    let may_refuse_at_ms = logged_at_ms(&line) + SETTLE_MS;
     let await_refusal = |what: &str, ask: &dyn Fn() -> u16, refused: u16| {
         wait_for(what, || match ask() {
             503 => None,
             status => {
                 assert_eq!(status, refused, "{what}");
-                assert!(SystemTime::now() >= may_refuse_at, "{what}");
+                assert!(Clock::system().wall_ms() >= may_refuse_at_ms, "{what}");
                 Some(())
             }
         });
