@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use super::record::TokenRecord;
 
+/// A handle with a count of its own: the second allocation is what it is for.
+type Handle = Arc<Arc<TokenRecord>>;
+
 /// What a thread's front holds of a cached token: the record, or that there is none, and the handle that the thread's users
 /// of the record share.
 pub struct HeldRecord {
     known: Option<Arc<TokenRecord>>,
     /// Made when a user first keeps the record.
-    #[allow(clippy::redundant_allocation)]
-    // the outer count is this thread's alone, so no other core writes it
-    handle: OnceCell<Arc<Arc<TokenRecord>>>,
+    handle: OnceCell<Handle>,
 }
 
 /// A record that is known here, under a lock. To keep it, call [`KnownRecord::keep`].
@@ -31,7 +32,7 @@ pub enum KeptRecord {
     /// Counted beside the record.
     Shared(Arc<TokenRecord>),
     /// Counted in the handle of one thread's front.
-    Held(Arc<Arc<TokenRecord>>),
+    Held(Handle),
 }
 
 impl From<Option<Arc<TokenRecord>>> for HeldRecord {
