@@ -48,6 +48,7 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
     let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
     nodes.iter().for_each(|node| await_ready(node, 200));
+    await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
     let revoked = nodes[0].issue(json!({"user": "alice"}));
     nodes[0].revoke(&revoked["id"]);
