@@ -13,6 +13,8 @@ use super::record::TokenRecord;
 pub struct HeldRecord {
     known: Option<Arc<TokenRecord>>,
     /// Made when a user first keeps the record.
+    #[allow(clippy::redundant_allocation)]
+    // the outer count is this thread's alone, so no other core writes it
     handle: OnceCell<Arc<Arc<TokenRecord>>>,
 }
 

@@ -256,7 +256,9 @@ mod tests {
     fn a_front_reserves_memory_with_its_first_copy_and_never_more() {
         let mut front = Front::new(8);
         assert!(front.sets.is_empty() && front.copies.is_empty());
-        (0..100).for_each(|n| drop(front.add(copied(n))));
+        (0..100).for_each(|n| {
+            let _: Option<_> = front.add(copied(n));
+        });
         assert_eq!((front.sets.len(), front.copies.len()), (8, 8 * WAYS));
     }
 

@@ -169,7 +169,9 @@ impl Nodes {
             let (id, at_issue_ms) = (token.record.id, token.record.ends_at_ms);
             (id, world.moved_ends_ms.get(&id).map_or(at_issue_ms, |moved_ms| at_issue_ms.max(*moved_ms)))
         });
-        let (ends_ms, taken_away) = (ends_ms.collect(), world.taken_away.clone());
+        // A merge may write the entry of an object that another node has taken from the token. Readers remove it.
+        let taken_away = world.related_ms.keys().cloned().collect();
+        let ends_ms = ends_ms.collect();
         let at = Moment { now_ms: world.now_ms, ttls_run: false, ends_ms, taken_away };
         let snapshot = Snapshot::of(&world.redis);
         snapshot.check(&snapshot, &at)

@@ -17,8 +17,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::merge::Merged;
 use super::merge_counts::MergeCounts;
+use super::merged::Merged;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
