@@ -3,7 +3,8 @@
 /// The first segments of the validation plane's own paths.
 const VALIDATION: &[&str] = &["auth", "auth-optional", "check", "session", "logout"];
 /// The first segments of the admin plane's own paths.
-const ADMIN: &[&str] = &["v1", "introspect", "revoke", "metrics", "openapi.json", "openapi-validation.json"];
+const ADMIN: &[&str] =
+    &["v1", "introspect", "revoke", "metrics", "openapi.json", "openapi-validation.json", "console"];
 
 /// The body of a 404 of the validation plane: the hint, or nothing.
 pub fn not_found_on_validation(path: &str) -> Option<&'static str> {
@@ -35,7 +36,7 @@ mod tests {
         for path in ["/auth", "/auth/x", "/check/staff", "/session", "/logout"] {
             assert!(not_found_on_admin(path).contains("setting listen"), "{path}");
         }
-        for path in ["/v1/tokens", "/introspect", "/revoke", "/metrics", "/openapi.json"] {
+        for path in ["/v1/tokens", "/introspect", "/revoke", "/metrics", "/openapi.json", "/console/"] {
             assert!(not_found_on_validation(path).is_some(), "{path}");
         }
         for path in ["", "/", "*", "/authx", "//auth", "/v2", "/favicon.ico"] {

@@ -114,6 +114,8 @@ impl Walker {
                 self.hold(true).await?;
             } else {
                 tracing::info!("walk repeated: the masters of the store changed meanwhile");
+                // The steps of the last page.
+                self.hold(false).await?;
             }
             self.walk = None;
             return Ok(());

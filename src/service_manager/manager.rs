@@ -120,7 +120,9 @@ fn watchdog_timeout<'a>(
 }
 
 fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_STATUS_BYTES));
+    let fits = |at: &usize| *at <= MAX_STATUS_BYTES && text.is_char_boundary(*at);
+    let end = (0..=text.len()).rev().find(fits).unwrap_or_default();
+    text.truncate(end);
     text
 }
 

@@ -5,8 +5,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FOLDERS: [&str; 9] =
-    ["src/", "tests/", "benches/", "clients/", "config/", "docs/", "scripts/", "fuzz/", "examples/"];
+const FOLDERS: [&str; 10] = [
+    "src/",
+    "tests/",
+    "benches/",
+    "clients/",
+    "config/",
+    "docs/",
+    "scripts/",
+    "fuzz/",
+    "examples/",
+    "packaging/",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -21,7 +21,7 @@ fn the_session_of_the_readme_works() {
 #[test]
 fn the_examples_of_the_http_api_work() {
     for (page, answers) in [
-        ("docs/api.md", 13),
+        ("docs/api.md", 14),
         ("docs/validation-plane.md", 9),
         ("docs/device-keys.md", 5),
         ("docs/status.md", 2),

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::common::cluster::{RedisCluster, node_id};
-use crate::common::process::wait_for;
+use crate::common::process::{wait_for, wait_within};
 use crate::common::redis::RedisServer;
 use crate::judge::Guarantee;
 use crate::load;
@@ -26,6 +26,8 @@ const DEFAULT_ROUNDS: u64 = 100;
 const WINDOW_MS: std::ops::Range<u64> = 50..800;
 /// The time between the death of a node and that of the master: the other node hears of its last revocations.
 const HEARING: Duration = Duration::from_millis(30);
+/// Merging 64 MiB takes a while on a busy machine.
+const LONG_MERGE_MS: u64 = 180_000;
 /// Clients that fill the memory of a node, and the tokens of each of their users.
 const FILLERS: usize = 6;
 const TOKENS_PER_FILLER: usize = 200;
@@ -133,6 +135,8 @@ impl Lossy {
             Self::MemoryFull => {
                 fill_memory(&world.nodes[DIRECT]);
                 lose_master(world, &mut during);
+                let mut admin = world.nodes[DIRECT].addresses.admin();
+                wait_within(LONG_MERGE_MS, "so much is merged", || admin.issue("witness"));
             }
             Self::FailoverTwice => {
                 lose_master(world, &mut during);

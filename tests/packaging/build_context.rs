@@ -49,7 +49,8 @@ fn included() -> BTreeSet<PathBuf> {
         let text = fs::read_to_string(root().join(&source)).unwrap();
         // Tests are not part of the image.
         let text = text.split("#[cfg(test)]").next().unwrap();
-        let is_test = source.components().any(|part| part.as_os_str() == "tests");
+        let is_test =
+            source.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
         for included in text.split("include_str!(\"").skip(1).filter(|_| !is_test) {
             let named = source.parent().unwrap().join(included.split('"').next().unwrap());
             let path = root().join(named).canonicalize().unwrap();

@@ -2,17 +2,21 @@
 //! then has to move between the cores that clone it. A thread's front of the near cache therefore holds a handle of its own.
 
 use std::borrow::Borrow;
+use std::cell::OnceCell;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::record::TokenRecord;
+
+/// A handle with a count of its own: the second allocation is what it is for.
+type Handle = Arc<Arc<TokenRecord>>;
 
 /// What a thread's front holds of a cached token: the record, or that there is none, and the handle that the thread's users
 /// of the record share.
 pub struct HeldRecord {
     known: Option<Arc<TokenRecord>>,
     /// Made when a user first keeps the record.
-    handle: OnceLock<Arc<Arc<TokenRecord>>>,
+    handle: OnceCell<Handle>,
 }
 
 /// A record that is known here, under a lock. To keep it, call [`KnownRecord::keep`].
@@ -28,12 +32,12 @@ pub enum KeptRecord {
     /// Counted beside the record.
     Shared(Arc<TokenRecord>),
     /// Counted in the handle of one thread's front.
-    Held(Arc<Arc<TokenRecord>>),
+    Held(Handle),
 }
 
 impl From<Option<Arc<TokenRecord>>> for HeldRecord {
     fn from(known: Option<Arc<TokenRecord>>) -> Self {
-        Self { known, handle: OnceLock::new() }
+        Self { known, handle: OnceCell::new() }
     }
 }
 

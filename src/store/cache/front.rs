@@ -163,8 +163,19 @@ impl<H> Front<H> {
     pub(crate) fn position(&self, id: &TokenId) -> Option<usize> {
         let (number, tag) = self.set_of(id);
         let set = self.sets.get(number)?;
-        let places = (0..WAYS).filter(|way| set.tags[*way] == tag).map(|way| number * WAYS + way);
-        places.into_iter().find(|place| self.copy(*place).is_some_and(|copy| copy.id == *id))
+        // All ways are compared before the first branch: which one matches cannot be predicted.
+        let mut matching = 0_u32;
+        for (way, other) in set.tags.iter().enumerate() {
+            matching |= u32::from(*other == tag) << way;
+        }
+        while matching != 0 {
+            let place = number * WAYS + matching.trailing_zeros() as usize;
+            if self.copy(place).is_some_and(|copy| copy.id == *id) {
+                return Some(place);
+            }
+            matching &= matching - 1;
+        }
+        None
     }
 
     #[inline]
@@ -245,7 +256,9 @@ mod tests {
     fn a_front_reserves_memory_with_its_first_copy_and_never_more() {
         let mut front = Front::new(8);
         assert!(front.sets.is_empty() && front.copies.is_empty());
-        (0..100).for_each(|n| drop(front.add(copied(n))));
+        (0..100).for_each(|n| {
+            let _: Option<_> = front.add(copied(n));
+        });
         assert_eq!((front.sets.len(), front.copies.len()), (8, 8 * WAYS));
     }
 

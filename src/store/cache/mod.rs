@@ -70,6 +70,7 @@
 pub mod found;
 pub mod front;
 pub mod lease;
+pub mod look;
 pub mod look_each;
 pub mod near_cache;
 pub mod running_flights;

@@ -1,23 +1,26 @@
 //! The entries of a shard: bounded, evicted by CLOCK (second chance). It takes no lock and judges no lease.
 //!
-//! A hash table with linear probing that holds the entries themselves. A look among many entries is a wait for memory: here
-//! it is one line for the entry, and then the value. At most three of four slots are taken, so a slot takes 43 bytes for
-//! each entry of a full table, beside the value.
+//! Entries are in one vector of at most `capacity`. An index of 4-byte positions finds them by token id. An entry takes
+//! about 40 bytes beside its value.
+
+use hashbrown::HashTable;
 
 use super::lease::{ReadOrigin, ServerIndex};
 use crate::token_string::TokenId;
 
-/// The first number of slots. It then doubles, but never past what the capacity needs.
-const FIRST_SLOTS: usize = 16;
+/// The most entries of a shard: positions are 4 bytes.
+const MAX_CAPACITY: usize = u32::MAX as usize;
+/// The first size of the vector. It then doubles, but never past the capacity.
+const FIRST_ENTRIES: usize = 16;
 
 /// The entries. The fields that a hit reads and writes come first, in this order: they share a cache line with the shard's
-/// lock, which moves to this core with the lock.
+/// lock, which moves to this core with the lock. The vector's length may be in the next line; hits do not write it.
 #[repr(C)]
 pub(crate) struct Table<V> {
     hits: u64,
-    slots: Vec<Option<Entry<V>>>,
-    len: usize,
-    /// The slot where the next search for an entry to evict starts.
+    index: HashTable<u32>,
+    entries: Vec<Entry<V>>,
+    /// The position where the next search for an entry to evict starts.
     hand: usize,
     capacity: usize,
     inserts: u64,
@@ -30,39 +33,37 @@ pub(crate) struct Entry<V> {
     epoch: u64,
     id: TokenId,
     server: ServerIndex,
-    chances: Chances,
+    /// A hit since the hand last passed.
+    referenced: bool,
     /// A front may have a copy of it.
-    pub(crate) is_copied: bool,
-}
-
-/// How often the hand passes an entry before it evicts it. A new entry gets one chance, because its slot may be the next
-/// that the hand reaches.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Chances {
-    None,
-    One,
-    /// After a hit.
-    Two,
+    is_copied: bool,
 }
 
 impl<V> Entry<V> {
     pub(crate) fn origin(&self) -> ReadOrigin {
         ReadOrigin { server: self.server, epoch: self.epoch }
     }
+
+    fn displaced(self) -> Displaced<V> {
+        Displaced { value: Some(self.value), ends_copies: self.is_copied }
+    }
 }
 
-/// Returns the number of slots that these entries need: three of four are taken.
-fn slots_for(entries: usize) -> usize {
-    entries + entries / 3 + 1
+/// A value that is no longer in the table, to be dropped outside the lock, and whether copies in fronts have to end.
+pub(crate) struct Displaced<V> {
+    pub(crate) value: Option<V>,
+    pub(crate) ends_copies: bool,
 }
 
 impl<V> Table<V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { hits: 0, slots: Vec::new(), len: 0, hand: 0, capacity, inserts: 0, evictions: 0 }
+        let capacity = capacity.min(MAX_CAPACITY);
+        let (index, entries) = (HashTable::new(), Vec::new());
+        Self { hits: 0, index, entries, hand: 0, capacity, inserts: 0, evictions: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.entries.len()
     }
 
     pub(crate) fn hits(&self) -> u64 {
@@ -77,166 +78,125 @@ impl<V> Table<V> {
         self.evictions
     }
 
-    /// Returns the slot where the search for a token starts: its highest bits, scaled to the number of slots.
     #[inline]
-    fn home(&self, id: &TokenId) -> usize {
-        ((u128::from(id.random_bits()) * self.slots.len() as u128) >> 64) as usize
-    }
-
-    #[inline]
-    fn after(&self, slot: usize) -> usize {
-        if slot + 1 == self.slots.len() { 0 } else { slot + 1 }
-    }
-
-    /// Returns the slot of this token. There is always a vacant slot, where the search ends.
-    #[inline]
-    pub(crate) fn position(&self, id: &TokenId) -> Option<usize> {
-        let mut slot = self.home(id);
-        while let Some(entry) = self.slots.get(slot)? {
-            if entry.id == *id {
-                return Some(slot);
-            }
-            slot = self.after(slot);
-        }
-        None
-    }
-
-    /// Returns the slot of this token if the origin of its entry `passes`.
-    #[inline]
-    pub(crate) fn position_if(&self, id: &TokenId, passes: impl FnOnce(ReadOrigin) -> bool) -> Option<usize> {
-        self.position(id).filter(|slot| self.entry(*slot).is_some_and(|entry| passes(entry.origin())))
-    }
-
-    /// Returns the entry in this slot.
-    #[inline]
-    pub(crate) fn entry(&self, slot: usize) -> Option<&Entry<V>> {
-        self.slots.get(slot)?.as_ref()
+    fn position(&self, id: &TokenId) -> Option<usize> {
+        let entries = &self.entries;
+        self.index.find(id.random_bits(), |&at| entries[at as usize].id == *id).map(|&at| at as usize)
     }
 
     /// Returns the value of this token, whatever its origin, without counting a hit.
     pub(crate) fn peek(&self, id: &TokenId) -> Option<&V> {
-        self.entry(self.position(id)?).map(|entry| &entry.value)
+        self.entries.get(self.position(id)?).map(|entry| &entry.value)
     }
 
-    /// Counts a hit on the entry in this slot.
+    /// Returns the position of this token if the origin of its entry `passes`.
     #[inline]
-    pub(crate) fn count_hit(&mut self, slot: usize) {
+    pub(crate) fn position_if(&self, id: &TokenId, passes: impl FnOnce(ReadOrigin) -> bool) -> Option<usize> {
+        self.position(id).filter(|at| self.entries.get(*at).is_some_and(|entry| passes(entry.origin())))
+    }
+
+    /// Returns the entry at this position.
+    #[inline]
+    pub(crate) fn entry(&self, at: usize) -> Option<&Entry<V>> {
+        self.entries.get(at)
+    }
+
+    /// Counts a hit on the entry at this position.
+    #[inline]
+    pub(crate) fn count_hit(&mut self, at: usize) {
         self.hits += 1;
-        if let Some(Some(entry)) = self.slots.get_mut(slot)
+        if let Some(entry) = self.entries.get_mut(at)
             // Written only if needed: an unmodified cache line stays shared by all cores.
-            && entry.chances != Chances::Two
+            && !entry.referenced
         {
-            entry.chances = Chances::Two;
+            entry.referenced = true;
         }
     }
 
-    /// Notes that a front is about to copy the entry in this slot.
-    pub(crate) fn mark_copied(&mut self, slot: usize) {
-        if let Some(Some(entry)) = self.slots.get_mut(slot) {
+    /// Notes that a front is about to copy the entry at this position.
+    pub(crate) fn mark_copied(&mut self, at: usize) {
+        if let Some(entry) = self.entries.get_mut(at) {
             entry.is_copied = true;
         }
     }
 
-    /// Inserts an entry. Returns what it displaced, to be dropped outside the lock: the same token's previous entry, or the
-    /// entry itself if the capacity is 0. If the table is full, call [`evict`](Self::evict) before.
-    pub(crate) fn insert(&mut self, id: TokenId, origin: ReadOrigin, value: V) -> Option<Entry<V>> {
-        let mut fresh = Entry {
-            value,
-            epoch: origin.epoch,
-            id,
-            server: origin.server,
-            chances: Chances::One,
-            is_copied: false,
-        };
+    /// Inserts an entry. Displaces the same token's previous value, an evicted one, or `value` itself if the capacity is 0.
+    pub(crate) fn insert(&mut self, id: TokenId, origin: ReadOrigin, value: V) -> Displaced<V> {
         if self.capacity == 0 {
-            return Some(fresh);
+            return Displaced { value: Some(value), ends_copies: false };
         }
         self.inserts += 1;
-        if let Some(Some(entry)) = self.position(&id).and_then(|slot| self.slots.get_mut(slot)) {
-            fresh.chances = entry.chances;
-            return Some(std::mem::replace(entry, fresh));
+        let ReadOrigin { server, epoch } = origin;
+        let mut fresh = Entry { value, epoch, id, server, referenced: false, is_copied: false };
+        if let Some(entry) = self.position(&id).and_then(|at| self.entries.get_mut(at)) {
+            fresh.referenced = entry.referenced;
+            return std::mem::replace(entry, fresh).displaced();
         }
-        if slots_for(self.len + 1) > self.slots.len() {
-            self.grow();
+        if self.entries.len() < self.capacity {
+            self.reserve_one();
+            self.entries.push(fresh);
+            self.add_to_index(id, self.entries.len() - 1);
+            return Displaced { value: None, ends_copies: false };
         }
-        self.len += 1;
-        self.put(fresh);
-        None
+        let (victim, passed_copied) = self.advance_to_victim();
+        self.remove_from_index(victim);
+        let old = std::mem::replace(&mut self.entries[victim], fresh);
+        self.add_to_index(id, victim);
+        // The hand reaches the new entry last.
+        self.hand = (victim + 1) % self.entries.len();
+        self.evictions += 1;
+        let evicted = old.displaced();
+        Displaced { ends_copies: evicted.ends_copies || passed_copied, ..evicted }
     }
 
-    /// Evicts entries until there is room for this token. Returns the evicted one. `pass` is called when an entry that a
-    /// front may have copied loses a chance: from then on it needs hits in the table, which the copies hide.
-    pub(crate) fn evict(&mut self, id: &TokenId, mut pass: impl FnMut()) -> Option<Entry<V>> {
-        if self.len < self.capacity || self.capacity == 0 || self.position(id).is_some() {
-            return None;
+    pub(crate) fn remove(&mut self, id: &TokenId) -> Option<Displaced<V>> {
+        let entries = &self.entries;
+        let found = self.index.find_entry(id.random_bits(), |&at| entries[at as usize].id == *id).ok()?;
+        let at = found.remove().0 as usize;
+        let last = self.entries.len() - 1;
+        if at != last {
+            // The last entry moves into the gap.
+            self.remove_from_index(last);
+            self.add_to_index(self.entries[last].id, at);
         }
-        // Ends: each pass takes a chance.
-        loop {
-            let hand = self.hand;
-            let chances = match self.slots.get_mut(hand)? {
-                None => Chances::One,
-                Some(entry) => {
-                    if std::mem::take(&mut entry.is_copied) {
-                        pass();
-                    }
-                    let had = entry.chances;
-                    entry.chances = if had == Chances::Two { Chances::One } else { Chances::None };
-                    had
-                }
-            };
-            if chances == Chances::None {
-                self.evictions += 1;
-                // Another entry may move into the slot, so the hand stays.
-                return self.take(hand);
-            }
-            self.hand = self.after(hand);
+        let removed = self.entries.swap_remove(at);
+        if self.hand >= self.entries.len() {
+            self.hand = 0;
+        }
+        Some(removed.displaced())
+    }
+
+    /// Moves the hand to the next entry without a hit since its last pass. Returns that position, and whether the hand passed
+    /// an entry that was copied: its copies hide its hits, so they have to end. Takes at most one round, because passing an
+    /// entry clears its mark.
+    fn advance_to_victim(&mut self) -> (usize, bool) {
+        let mut passed_copied = false;
+        while std::mem::take(&mut self.entries[self.hand].referenced) {
+            passed_copied |= std::mem::take(&mut self.entries[self.hand].is_copied);
+            self.hand = (self.hand + 1) % self.entries.len();
+        }
+        (self.hand, passed_copied)
+    }
+
+    fn reserve_one(&mut self) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() {
+            self.entries.reserve_exact(len.max(FIRST_ENTRIES).min(self.capacity - len));
         }
     }
 
-    /// Removes the token's entry and returns it, to be dropped outside the lock.
-    pub(crate) fn remove(&mut self, id: &TokenId) -> Option<Entry<V>> {
-        self.take(self.position(id)?)
+    /// The entry at `at` need not hold `id` yet.
+    fn add_to_index(&mut self, id: TokenId, at: usize) {
+        let entries = &self.entries;
+        self.index
+            .insert_unique(id.random_bits(), at as u32, |&other| entries[other as usize].id.random_bits());
     }
 
-    /// Puts an entry of a new token into the first vacant slot from its home on.
-    fn put(&mut self, entry: Entry<V>) {
-        let mut slot = self.home(&entry.id);
-        while self.slots[slot].is_some() {
-            slot = self.after(slot);
+    fn remove_from_index(&mut self, at: usize) {
+        let bits = self.entries[at].id.random_bits();
+        if let Ok(found) = self.index.find_entry(bits, |&other| other as usize == at) {
+            found.remove();
         }
-        self.slots[slot] = Some(entry);
-    }
-
-    /// Takes an entry out and closes the gap, so that no search ends in it too early (Knuth, The Art of Computer
-    /// Programming, volume 3, section 6.4, algorithm R).
-    fn take(&mut self, slot: usize) -> Option<Entry<V>> {
-        let taken = self.slots[slot].take()?;
-        self.len -= 1;
-        let (mut gap, mut slot) = (slot, self.after(slot));
-        while let Some(entry) = &self.slots[slot] {
-            // An entry may move back to the gap, but not to before its home.
-            if self.distance(self.home(&entry.id), slot) >= self.distance(gap, slot) {
-                self.slots.swap(gap, slot);
-                gap = slot;
-            }
-            slot = self.after(slot);
-        }
-        Some(taken)
-    }
-
-    /// Returns how many slots `to` is after `from`, around the end.
-    fn distance(&self, from: usize, to: usize) -> usize {
-        if to >= from { to - from } else { to + self.slots.len() - from }
-    }
-
-    fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(FIRST_SLOTS).min(slots_for(self.capacity));
-        let mut grown = Vec::new();
-        grown.reserve_exact(slots);
-        grown.resize_with(slots, || None);
-        let entries = std::mem::replace(&mut self.slots, grown);
-        entries.into_iter().flatten().for_each(|entry| self.put(entry));
-        self.hand = 0;
     }
 }
 
@@ -248,33 +208,29 @@ mod tests {
 
     const ORIGIN: ReadOrigin = ReadOrigin { server: ServerIndex(0), epoch: 1 };
 
-    /// Returns one of the ids that tests use, whose homes are spread.
     fn id(n: u64) -> TokenId {
-        let n = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        TokenId::parse(&format!("{:016x}", n)).unwrap()
+        TokenId::parse(&format!("{n:016}")).unwrap()
     }
 
     fn hit(table: &mut Table<u64>, token: &TokenId) -> Option<u64> {
-        let slot = table.position_if(token, |_| true)?;
-        table.count_hit(slot);
-        table.entry(slot).map(|entry| entry.value)
+        let at = table.position_if(token, |_| true)?;
+        table.count_hit(at);
+        table.entry(at).map(|entry| entry.value)
     }
 
     fn put(table: &mut Table<u64>, token: TokenId, value: u64) -> Option<u64> {
-        let evicted = table.evict(&token, || ());
-        let displaced = table.insert(token, ORIGIN, value);
-        evicted.or(displaced).map(|gone| gone.value)
+        table.insert(token, ORIGIN, value).value
     }
 
     /// Asserts what the table relies on between two calls.
     fn assert_sound(table: &Table<u64>) {
-        assert!(table.len <= table.capacity);
-        assert!(table.slots.capacity() <= slots_for(table.capacity), "no memory past the bound");
-        assert!(table.hand < table.slots.len().max(1));
-        let entries = table.slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.as_ref()?)));
-        assert_eq!(entries.clone().count(), table.len);
-        for (at, entry) in entries {
-            assert_eq!(table.position(&entry.id), Some(at), "every entry is found");
+        assert!(table.entries.len() <= table.capacity);
+        assert!(table.entries.capacity() <= table.capacity, "no memory past the bound");
+        assert_eq!(table.index.len(), table.entries.len());
+        assert!(table.hand < table.entries.len().max(1));
+        for (at, entry) in table.entries.iter().enumerate() {
+            let found = table.index.find(entry.id.random_bits(), |&other| other as usize == at);
+            assert!(found.is_some(), "entry {at} is in the index");
         }
     }
 
@@ -292,7 +248,7 @@ mod tests {
                     map.insert(token, step);
                 }
                 8..11 => {
-                    let removed = table.remove(&token).map(|gone| gone.value);
+                    let removed = table.remove(&token).and_then(|gone| gone.value);
                     let kept = map.remove(&token);
                     assert!(removed.is_none() || removed == kept);
                 }
@@ -308,7 +264,7 @@ mod tests {
             }
             assert_sound(&table);
         }
-        assert!(table.len() > 40);
+        assert_eq!(table.len(), 50);
         assert!(table.evictions() > 1000);
     }
 
@@ -320,11 +276,10 @@ mod tests {
         }
         assert_eq!(hit(&mut table, &id(0)), Some(0));
         assert!(table.position(&id(1)).is_some(), "found without a hit");
-        let evicted = [3, 4].map(|n| put(&mut table, id(n), n).unwrap());
-        assert!(!evicted.contains(&0), "0 had a hit: {evicted:?}");
-        let evicted: Vec<_> = (5..11).map(|n| put(&mut table, id(n), n).unwrap()).collect();
-        assert!(evicted.contains(&0), "no further hit, so its second chance is over: {evicted:?}");
-        assert_eq!(table.evictions(), 8);
+        assert_eq!(put(&mut table, id(3), 3), Some(1), "0 had a hit, so 1 is evicted");
+        assert_eq!(put(&mut table, id(4), 4), Some(2));
+        assert_eq!(put(&mut table, id(5), 5), Some(0), "no further hit, so its second chance is over");
+        assert_eq!(table.evictions(), 3);
     }
 
     #[test]
@@ -333,39 +288,39 @@ mod tests {
         assert_eq!(put(&mut table, id(1), 10), None);
         assert_eq!(put(&mut table, id(1), 11), Some(10));
         assert_eq!((table.len(), table.evictions()), (1, 0));
-        assert_eq!(table.remove(&id(1)).map(|gone| gone.value), Some(11));
+        assert_eq!(table.remove(&id(1)).and_then(|gone| gone.value), Some(11));
         assert!(table.remove(&id(1)).is_none());
         assert_eq!(put(&mut Table::new(0), id(1), 12), Some(12));
     }
 
     #[test]
-    fn an_entry_that_was_copied_is_told_when_it_leaves_or_loses_a_chance() {
-        let mut table = Table::new(1);
+    fn the_copies_of_an_entry_end_when_it_leaves_or_is_passed() {
+        let mut table = Table::new(2);
         let copied = |table: &mut Table<u64>| {
             put(table, id(1), 10);
-            let slot = table.position(&id(1)).unwrap();
-            table.mark_copied(slot);
+            table.mark_copied(table.position(&id(1)).unwrap());
         };
         copied(&mut table);
-        assert!(table.insert(id(1), ORIGIN, 11).unwrap().is_copied, "replaced");
-        assert!(!table.remove(&id(1)).unwrap().is_copied, "its successor was not copied");
+        assert!(table.insert(id(1), ORIGIN, 11).ends_copies, "replaced");
+        assert!(!table.remove(&id(1)).unwrap().ends_copies, "its successor was not copied");
         copied(&mut table);
-        assert!(table.remove(&id(1)).unwrap().is_copied, "removed");
+        assert!(table.remove(&id(1)).unwrap().ends_copies, "removed");
         copied(&mut table);
-        let mut passes = 0;
-        let evicted = table.evict(&id(2), || passes += 1).unwrap();
-        assert_eq!((passes, evicted.is_copied), (1, false), "the pass told it");
+        hit(&mut table, &id(1));
+        put(&mut table, id(2), 20);
+        assert!(table.insert(id(3), ORIGIN, 30).ends_copies, "passed");
+        assert!(!table.insert(id(4), ORIGIN, 40).ends_copies, "evicted after its copies have ended");
+        assert!(table.position(&id(1)).is_none());
     }
 
     #[test]
     fn a_hit_writes_only_to_the_cache_line_of_the_lock() {
         assert_eq!(std::mem::offset_of!(Table<u64>, hits), 0);
-        assert!(std::mem::offset_of!(Table<u64>, slots) + 3 * size_of::<usize>() + 8 <= 64);
+        assert!(std::mem::offset_of!(Table<u64>, entries) + 2 * size_of::<usize>() + 8 <= 64);
     }
 
     #[test]
     fn an_entry_with_its_pointer_is_32_bytes() {
-        assert_eq!(size_of::<Option<Entry<std::sync::Arc<u8>>>>(), 32);
-        assert_eq!(size_of::<Option<Entry<Option<std::sync::Arc<u8>>>>>(), 32);
+        assert_eq!(size_of::<Entry<std::sync::Arc<u8>>>(), 32);
     }
 }

@@ -126,20 +126,14 @@ impl<V: Clone, H: From<V> + Borrow<V>> NearCache<V, H> {
     fn land(&self, ticket: &Ticket<'_, V, H>, value: &V, may_cache: bool) -> Followers<V> {
         let mut state = self.lock(&ticket.id);
         let followers = state.flights.take(&ticket.id, ticket.number);
-        let (mut evicted, mut displaced) = (None, None);
+        let mut displaced = None;
         if may_cache && protection("ticket", followers.is_some()) {
-            evicted = state.table.evict(&ticket.id, || {
-                if !protection("generation_grows", false) {
-                    self.end_copies(&ticket.id);
-                }
-            });
-            displaced = state.table.insert(ticket.id, ticket.origin, value.clone());
-            for gone in evicted.iter().chain(&displaced) {
-                self.end_copies_of(&ticket.id, gone);
-            }
+            let gone = state.table.insert(ticket.id, ticket.origin, value.clone());
+            self.end_copies(&ticket.id, &gone);
+            displaced = gone.value;
         }
         drop(state);
-        drop((evicted, displaced));
+        drop(displaced);
         followers.unwrap_or_default()
     }
 }

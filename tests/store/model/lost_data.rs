@@ -8,8 +8,11 @@ use crate::common::process::DEADLINE_MS;
 use crate::common::redis::RedisServer;
 use crate::common::store::{TestStore, raw_connection};
 
-/// The keys of each master as they once were: name, TTL (ms) or 0, and what `DUMP` returned.
-pub struct Copy(Vec<Vec<(Vec<u8>, i64, Vec<u8>)>>);
+/// A key as it once was: name, TTL (ms) or 0, and the answer of `DUMP`.
+type CopiedKey = (Vec<u8>, i64, Vec<u8>);
+
+/// The keys of each master as they once were.
+pub struct Copy(Vec<Vec<CopiedKey>>);
 
 impl Copy {
     pub fn of(store: &TestStore) -> Self {

@@ -4,6 +4,7 @@ use redis::{FromRedisValue, Value};
 
 use super::stale_entries::StaleEntry;
 use super::tokens::RotateArgs;
+use crate::model::revoke_reason::RevokeReason;
 use crate::model::token::{Token, TokenChange};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -15,6 +16,21 @@ use crate::store::redis::schema::codec::primitives::{decimal, field_args};
 use crate::store::redis::schema::codec::token::record as codec;
 use crate::store::redis::schema::script::Script;
 use crate::token_string::{HashTag, TokenId};
+
+/// The fields of a token that lua/revoke_token.lua returns.
+const REVOKED_FIELDS: [&str; 15] =
+    ["u", "f", "x", "s", "i", "z", "t", "r", "q", "h", "c", "d", "o", "p", "m"];
+/// The position of the fields `r` and `q` in them.
+const RELATED: usize = 7;
+
+/// Returns all fields of a token that was just revoked, as `HGETALL` answers them. `values` are those of [`REVOKED_FIELDS`].
+fn revoked_fields(values: &[Value], reason: RevokeReason, now_ms: u64) -> Value {
+    let text = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
+    let revocation = [("e", text(&decimal(now_ms))), ("w", text(reason.name().as_bytes()))];
+    let present = REVOKED_FIELDS.into_iter().zip(values.iter().cloned());
+    let present = present.filter(|(_, value)| *value != Value::Nil);
+    Value::Array(present.chain(revocation).flat_map(|(name, value)| [text(name.as_bytes()), value]).collect())
+}
 
 impl RedisStore {
     /// Issues a token with the short script, which answers 3 and does nothing if the user is at a limit.
@@ -84,17 +100,24 @@ impl RedisStore {
         // Also after an error: the change may have been made.
         self.node_cache.invalidate([&id]);
         let answer = answer?;
-        let [fields, last_access, related @ ..] = answer.as_slice() else { return Ok(None) };
-        let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"))?;
-        match change.revoke {
-            Some(reason) => {
+        let [fields, last_access] = answer.as_slice() else { return Ok(None) };
+        let decode =
+            |fields| codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("a short script"));
+        let token = match (change.revoke, fields) {
+            (Some(reason), Value::Array(values)) => {
+                let token = decode(&revoked_fields(values, reason, call.now_ms))?;
                 self.changes.revoked.add(reason, 1);
                 self.remember_revoked([&id], reason, call.now_ms);
-                let stale = StaleEntry::of_revoked(id, related);
+                let stale = StaleEntry::of_revoked(id, values.get(RELATED..RELATED + 2).unwrap_or_default());
                 self.remove_stale_entries(Priority::Urgent, &stale, call.now_ms).await;
+                token
             }
-            None => self.remember_token(id, fields, last_access),
-        }
+            _ => {
+                let token = decode(fields)?;
+                self.remember_token(id, fields, last_access);
+                token
+            }
+        };
         Ok(Some(token))
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Bounds {
     pub(crate) heap_bytes: usize,
 }
 
-struct Entry<V> {
+struct AgedEntry<V> {
     /// When it was put, on the boot time clock.
     at_ms: u64,
     value: V,
@@ -27,7 +27,7 @@ struct Entry<V> {
 /// A map in the order of putting. At a bound, the oldest entry goes.
 pub(crate) struct AgedMap<K, V> {
     bounds: Bounds,
-    entries: HashMap<K, Entry<V>>,
+    entries: HashMap<K, AgedEntry<V>>,
     /// Times and keys, oldest first. An entry that was put again is in it twice: only the newer time counts.
     order: VecDeque<(u64, K)>,
     /// Entries beyond their age that may not go yet, oldest first.
@@ -66,7 +66,7 @@ impl<K: Clone + Eq + Hash, V: Weigh> AgedMap<K, V> {
     /// Puts an entry, in place of an older one of this key. Returns how many entries went at a bound.
     pub(crate) fn put(&mut self, at_ms: u64, key: K, value: V) -> u64 {
         self.heap_bytes += value.heap_bytes();
-        if let Some(old) = self.entries.insert(key.clone(), Entry { at_ms, value }) {
+        if let Some(old) = self.entries.insert(key.clone(), AgedEntry { at_ms, value }) {
             self.heap_bytes -= old.value.heap_bytes();
         }
         self.order.push_back((at_ms, key));

@@ -7,7 +7,6 @@
 //! the change. A node merges no change older than `trace_ms`. So if it merges a change, the trace of its ending is still
 //! there. A revoked record is a trace, too: for `revoked-retention`, and if that is short, a trace is written beside it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use redis::RedisError;
@@ -17,12 +16,11 @@ use super::entries::{Change, ChangeKey, Ending, EndingKey};
 use super::memory::Recollection;
 use super::merge_counts::MergeCounts;
 use super::merge_run::run;
-use crate::model::takeover::TakeoverId;
+use super::merged::{MergeTimes, Merged};
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::store_error;
-use crate::store::redis::operations::stale_entries::StaleEntry;
 use crate::store::redis::redis_store::RedisStore;
 use crate::token_string::HashTag;
 
@@ -33,30 +31,6 @@ const ERASURE_STEPS: usize = 1000;
 
 /// Changes whose calls are made at once: they are copied for it.
 const AT_ONCE: usize = 1024;
-
-/// The result of a merge.
-#[derive(Default)]
-pub(crate) struct Merged {
-    pub(crate) counts: MergeCounts,
-    /// Reverse-index entries that the merge made stale.
-    pub(super) stale: Vec<StaleEntry>,
-    /// Whether the last step of an erasure was the last one.
-    pub(super) is_erased: bool,
-    /// The changes of things that have ended.
-    pub(super) has_ended: HashSet<ChangeKey>,
-    /// The takeovers that the master's data says were ended early, and when.
-    pub(super) takeover_ends: HashMap<TakeoverId, u64>,
-}
-
-/// The time of a merge, and how long its traces are kept.
-#[derive(Clone, Copy)]
-pub(super) struct MergeTimes {
-    pub(super) now_ms: u64,
-    /// How long a trace is kept.
-    pub(super) trace_ms: u64,
-    /// A revoked token that is kept for less than this leaves a trace, too.
-    pub(super) least_ms: u64,
-}
 
 impl RedisStore {
     /// Writes what this node remembers into the slots that `is_in` names, revocations first. `connection` leads to their

@@ -1,20 +1,17 @@
 //! The calls of a merge: one for each thing that is remembered.
 
-use redis::{FromRedisValue, Value, cmd, from_redis_value};
+use redis::{FromRedisValue, Value, from_redis_value};
 use serde::Serialize;
 
 use super::entries::{
     Change, ChangeKey, Ending, EndingKey, RememberedRevocation, RememberedTakeover, RememberedToken,
 };
-use super::merge::{MergeTimes, Merged};
 use super::merge_run::{MergeCall, MergeCommand};
+use super::merged::{MergeTimes, Merged};
 use super::packed_fields::PackedFields;
-use crate::foreign::UuidDigest;
-use crate::model::device_import::MAX_USERS_PER_UUID;
 use crate::model::device_key::{DeviceId, DeviceKey};
 use crate::model::revoke_reason::RevokeReason;
-use crate::model::takeover::{MAX_TAKEOVERS_PER_TOKEN, MAX_TAKEOVERS_PER_USER};
-use crate::model::token::Token;
+use crate::model::takeover::MAX_TAKEOVERS_PER_TOKEN;
 use crate::model::token::rotation::MAX_REMEMBERED_SECRETS;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::operations::stale_entries::{PackedStaleEntries, StaleEntry};
@@ -22,21 +19,15 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as device_codec;
 use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::codec::takeover as takeover_codec;
-use crate::store::redis::schema::codec::token::record as token_codec;
-use crate::store::redis::schema::keys::{Keys, ObjectName};
+use crate::store::redis::schema::keys::Keys;
 use crate::store::redis::schema::script::Script;
 use crate::token_string::{HashTag, TokenId};
 
 /// Revocations in one call: few enough to hold the server for well under a millisecond.
 const REVOCATIONS_PER_CALL: usize = 128;
-/// The status of a script that found that the thing has ended.
-const ENDED: i64 = 3;
-
-/// A call, and the hash tag of its keys.
-pub(super) type TaggedCall<'a> = (HashTag, MergeCall<'a>);
-
 impl RedisStore {
-    fn merge_call<'a>(
+    /// Makes the call of a script; `note` reads its answer.
+    pub(super) fn merge_call<'a>(
         &self,
         script: &'a Script,
         (key, tag): (String, HashTag),
@@ -165,7 +156,9 @@ impl RedisStore {
         }
         let args = Args { locator: id.locator(), version_ms, trace_ms: times.trace_ms };
         let at = (self.keys.device(id), id.hash_tag());
-        self.merge_call(&self.scripts.merge_device_end, at, &args, times, note_ended)
+        self.merge_call(&self.scripts.merge_device_end, at, &args, times, |merged, answer| {
+            merged.note_ended(answer)
+        })
     }
 
     fn lock_call<'a>(&'a self, user: &str, (locked, at_ms): (bool, u64), times: MergeTimes) -> MergeCall<'a> {
@@ -178,7 +171,9 @@ impl RedisStore {
         }
         let args = Args { user, locked, at_ms, trace_ms: times.trace_ms };
         let at = (self.keys.index(user), HashTag::of_user(user));
-        self.merge_call(&self.scripts.merge_lock, at, &args, times, note_ended)
+        self.merge_call(&self.scripts.merge_lock, at, &args, times, |merged, answer| {
+            merged.note_ended(answer)
+        })
     }
 
     fn cutoff_call<'a>(&'a self, name: &str, ending: &Ending, times: MergeTimes) -> MergeCall<'a> {
@@ -202,7 +197,9 @@ impl RedisStore {
             trace_ms: times.trace_ms,
         };
         let at = (self.keys.cutoffs(), Keys::cutoff_tag());
-        self.merge_call(&self.scripts.merge_cutoff, at, &args, times, note_ended)
+        self.merge_call(&self.scripts.merge_cutoff, at, &args, times, |merged, answer| {
+            merged.note_ended(answer)
+        })
     }
 
     /// Returns the call that erases some of what a user had at `at_ms`.
@@ -324,137 +321,6 @@ impl RedisStore {
         };
         self.merge_call(&self.scripts.merge_takeover, at, &args, times, note).with_bytes(record)
     }
-
-    /// Adds the calls that write the entries of a change, which may be in other slots.
-    pub(super) fn entry_calls<'a>(
-        &'a self,
-        (key, change): (&ChangeKey, &Change),
-        takeover_ended_at_ms: Option<u64>,
-        times: MergeTimes,
-        calls: &mut Vec<TaggedCall<'a>>,
-    ) {
-        match (key, change) {
-            (ChangeKey::Token(id), Change::Token(remembered)) => {
-                if let Some((digest, until_ms)) = remembered.alias.as_deref() {
-                    let ttl_ms = (until_ms + self.limits.stale_grace_ms).saturating_sub(times.now_ms);
-                    if ttl_ms == 0 {
-                        return;
-                    }
-                    let mut set = cmd("SET");
-                    set.arg(self.keys.alias(digest)).arg(id.text().as_str());
-                    set.arg("NX").arg("PX").arg(ttl_ms);
-                    let call = MergeCall { command: MergeCommand::Plain(set), note: Box::new(|_, _| {}) };
-                    calls.push((digest.alias_hash_tag(), call));
-                }
-                let Some(token) = decoded_token(*id, &remembered.fields) else { return };
-                if token.record.ends_at_ms + self.limits.stale_grace_ms <= times.now_ms {
-                    return;
-                }
-                for object in &token.details.related_objects {
-                    calls.push(self.object_entry_call(&token, ObjectName::of(object), times));
-                }
-            }
-            (ChangeKey::Device(id), Change::Device(fields)) => {
-                let is_indexed =
-                    |device: &DeviceKey| device.secret.is_foreign() && device.expires_at_ms > times.now_ms;
-                let device = decoded_device(*id, fields).filter(is_indexed);
-                calls.extend(device.map(|device| self.device_entry_call(&device, times)));
-            }
-            (ChangeKey::Takeover(_), Change::Takeover(takeover)) => {
-                let end_ms = takeover_ended_at_ms.unwrap_or(takeover.new.ends_at_ms);
-                let kept_until_ms = end_ms + self.limits.takeover_retention_ms;
-                if kept_until_ms > times.now_ms {
-                    calls.push(self.takeover_entry_call(takeover, kept_until_ms, times));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn object_entry_call<'a>(
-        &'a self,
-        token: &Token,
-        ObjectName { hash_tag, name }: ObjectName,
-        times: MergeTimes,
-    ) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            object: &'a str,
-            token: String,
-            max: usize,
-            kept_until_ms: u64,
-            merges: bool,
-        }
-        let args = Args {
-            merges: true,
-            object: &name,
-            token: token.record.id.to_string(),
-            // What was acknowledged had room.
-            max: usize::MAX >> 12,
-            kept_until_ms: token.record.ends_at_ms + self.limits.stale_grace_ms,
-        };
-        let at = (self.keys.key('r', hash_tag, &name), hash_tag);
-        (hash_tag, self.merge_call(&self.scripts.add_object_entry, at, &args, times, |_, _| {}))
-    }
-
-    fn device_entry_call<'a>(&'a self, device: &DeviceKey, times: MergeTimes) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            uuid: &'a str,
-            device: String,
-            max: usize,
-            kept_until_ms: u64,
-        }
-        let digest = UuidDigest::of(&device.uuid);
-        let (uuid, kept_until_ms) = (digest.name(), device.expires_at_ms);
-        let args =
-            Args { uuid: &uuid, device: device.id.to_string(), max: MAX_USERS_PER_UUID, kept_until_ms };
-        let at = (self.keys.imported_devices(&digest), digest.hash_tag());
-        let call = self.merge_call(&self.scripts.add_device_entry, at, &args, times, |_, _| {});
-        (digest.hash_tag(), call)
-    }
-
-    fn takeover_entry_call<'a>(
-        &'a self,
-        RememberedTakeover { new, created_at_ms, .. }: &RememberedTakeover,
-        kept_until_ms: u64,
-        times: MergeTimes,
-    ) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            user: &'a str,
-            member: String,
-            kept_until_ms: u64,
-            max: usize,
-            started_at_ms: u64,
-        }
-        let args = Args {
-            user: &new.user,
-            member: takeover_codec::reverse_index_member(new.token, new.id),
-            kept_until_ms,
-            max: MAX_TAKEOVERS_PER_USER,
-            started_at_ms: *created_at_ms,
-        };
-        let tag = HashTag::of_user(&new.user);
-        let at = (self.keys.taken_over(&new.user), tag);
-        (tag, self.merge_call(&self.scripts.add_takeover_entry, at, &args, times, |_, _| {}))
-    }
-}
-
-impl Merged {
-    /// Notes the status that a script about a change has answered.
-    fn note_change(&mut self, key: ChangeKey, answer: Value) {
-        match answer {
-            Value::Int(1) => self.counts.recreated += 1,
-            Value::Int(2) => self.counts.changed += 1,
-            Value::Int(ENDED) => drop(self.has_ended.insert(key)),
-            _ => {}
-        }
-    }
-}
-
-fn note_ended(merged: &mut Merged, answer: Value) {
-    merged.counts.ended += usize::from(matches!(answer, Value::Int(1)));
 }
 
 /// Reads an answer of a script of this version.
@@ -463,14 +329,11 @@ fn read<T: FromRedisValue>(answer: Value) -> Option<T> {
 }
 
 /// Returns packed fields as an answer to `HGETALL`.
-fn as_answer(fields: &PackedFields) -> Value {
+pub(super) fn as_answer(fields: &PackedFields) -> Value {
     Value::Array(fields.parts().map(|part| Value::BulkString(part.to_vec())).collect())
 }
 
-fn decoded_token(id: TokenId, fields: &PackedFields) -> Option<Token> {
-    token_codec::token(id, &as_answer(fields), &Value::Nil).ok().flatten()
-}
-
-fn decoded_device(id: DeviceId, fields: &PackedFields) -> Option<DeviceKey> {
+/// Decodes a remembered device key; `None` if it is corrupt.
+pub(super) fn decoded_device(id: DeviceId, fields: &PackedFields) -> Option<DeviceKey> {
     device_codec::device(id, &as_answer(fields)).ok().flatten()
 }

@@ -3,7 +3,7 @@
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, RedisError, Value, pipe};
 
-use super::merge::Merged;
+use super::merged::Merged;
 use super::packed_fields::PackedFields;
 use crate::store::redis::errors::{describe, error_code};
 use crate::store::redis::schema::script::Script;
@@ -13,7 +13,7 @@ const CALLS_PER_PIPELINE: usize = 64;
 /// Bytes of arguments in one pipeline, if it has several calls.
 const PIPELINE_BYTES: usize = 512 * 1024;
 
-/// Notes an answer in the result of the merge.
+/// Notes a command's answer in the result of the merge.
 pub(super) type Note<'a> = Box<dyn FnOnce(&mut Merged, Value) + Send + 'a>;
 
 /// A command, and what its answer changes in the result of the merge.

@@ -21,9 +21,8 @@ impl RedisStore {
         hash_tag: HashTag,
         outcome: Outcome<T>,
     ) -> Result<Outcome<T>, StoreError> {
-        match &outcome {
-            Err(Rejection::NotFound | Rejection::LoginRefused) => self.require_settled(hash_tag)?,
-            _ => {}
+        if let Err(Rejection::NotFound | Rejection::LoginRefused) = &outcome {
+            self.require_settled(hash_tag)?;
         }
         Ok(outcome)
     }

@@ -108,10 +108,10 @@ fn an_entry_is_forgotten_a_window_later_if_its_master_was_proven() {
     let (memory, clock) = memory();
     let map = two_masters();
     let of_master = |master: &str| {
-        let users = (0..).map(|n| format!("user {n}"));
+        let mut users = (0..).map(|n| format!("user {n}"));
         let is_there =
             |user: &String| map.owner_of(HashTag::of_user(user)).unwrap().address.to_string() == master;
-        id(&users.filter(is_there).next().unwrap(), 1)
+        id(&users.find(is_there).unwrap(), 1)
     };
     let [a, b] = ["a:1", "b:1"].map(of_master);
     memory.hear(revoked(a));

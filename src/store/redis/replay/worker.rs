@@ -17,8 +17,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::merge::Merged;
 use super::merge_counts::MergeCounts;
+use super::merged::Merged;
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
@@ -29,6 +29,9 @@ use crate::store::redis::redis_store::RedisStore;
 
 /// How long other nodes may take to merge after this node has accepted other data than before.
 pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
+/// The longest that a merge waits for one answer: longer than `redis-timeout`, because a merge that is given up begins
+/// again from its start.
+const MERGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two looks at the data of a master, if no tracking connection looks at it.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -145,6 +148,7 @@ impl RedisStore {
         connection: &mut MultiplexedConnection,
         slots: &SlotSet,
     ) -> Result<Merged, String> {
+        connection.set_response_timeout(MERGE_TIMEOUT.max(self.timeout()));
         let now_ms = self.node_cache.clock.now_ms();
         self.merge_remembered(connection, &|slot| slots.contains(slot), now_ms).await.map_err(described)
     }

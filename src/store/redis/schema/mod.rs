@@ -102,6 +102,9 @@
 //! more than 5 s from the server's, which the caller answers with 503. A change and its events are one script: it writes the
 //! history and publishes on `dw:events:<db>`, from which every node fills its live feed. If memory is full, scripts that add
 //! something are refused, and all others work ([`scripts`]).
+//!
+//! A token is issued, revoked or rotated by a short script if its case is the usual one (`lua/shared/short_context.lua`). In
+//! any other case, the short script does nothing and says so, and the caller runs the script that knows all cases.
 
 pub mod codec;
 pub mod keys;

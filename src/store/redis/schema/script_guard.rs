@@ -57,10 +57,10 @@ fn checks(commands: &BTreeSet<String>, [probe, removed, channel]: [&str; 3]) -> 
 /// Returns how many arguments a command needs after its key. Redis 8 checks permissions only of a call with the right number.
 pub fn arguments_after_key(command: &str) -> usize {
     match command {
-        "HDEL" | "HGET" | "HMGET" | "LPUSH" | "LPUSHX" | "PEXPIRE" | "SET" | "ZMSCORE" | "ZREM"
-        | "ZSCORE" => 1,
-        "HSET" | "LRANGE" | "LTRIM" | "ZADD" | "ZCOUNT" | "ZRANGE" | "ZRANGEBYSCORE" | "ZREMRANGEBYRANK"
-        | "ZREVRANGE" | "ZREVRANGEBYSCORE" => 2,
+        "HDEL" | "HEXISTS" | "HGET" | "HMGET" | "LPUSH" | "LPUSHX" | "PEXPIRE" | "SET" | "ZMSCORE"
+        | "ZREM" | "ZSCORE" => 1,
+        "HSET" | "HSETNX" | "LRANGE" | "LTRIM" | "ZADD" | "ZCOUNT" | "ZRANGE" | "ZRANGEBYSCORE"
+        | "ZREMRANGEBYRANK" | "ZREVRANGE" | "ZREVRANGEBYSCORE" => 2,
         _ => 0,
     }
 }

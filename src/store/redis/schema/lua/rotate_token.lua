@@ -9,6 +9,8 @@
 -- done.
 local ACTIVE, PENDING, LOCKED = 1, 16, 32
 local locator = ARGV[10]
+-- Fails while the slot migrates, as in context.lua.
+redis.call('EXISTS', ARGV[3] .. 'm' .. named .. 'probe')
 local t = redis.call('HMGET', token, 'u', 'f', 'x', 's', 'i', 'z', 'h', 'p', 'm', 'c')
 local user, flags, expires_at_ms = t[1], tonumber(t[2]), tonumber(t[3])
 if not user or not flags or not expires_at_ms or not t[7] then return {} end

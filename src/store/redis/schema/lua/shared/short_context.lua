@@ -19,7 +19,6 @@ local named = ':{' .. ARGV[4] .. '}:'
 -- PERMISSIONS: scripts.rs replaces this mark with a check that the Redis user may run every command of the script.
 
 -- As in context.lua.
-redis.call('EXISTS', ARGV[3] .. 'm' .. named .. 'probe')
 if ARGV[2] ~= '' then
   local time = redis.call('TIME')
   local ahead_ms = now_ms - (time[1] * 1000 + math.floor(time[2] / 1000))

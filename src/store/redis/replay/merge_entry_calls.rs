@@ -1,0 +1,144 @@
+//! The calls of a merge that write entries in other slots than the thing that they name.
+
+use redis::{Value, cmd};
+use serde::Serialize;
+
+use super::entries::{Change, ChangeKey, RememberedTakeover};
+use super::merge_calls::{as_answer, decoded_device};
+use super::merge_run::{MergeCall, MergeCommand};
+use super::merged::MergeTimes;
+use super::packed_fields::PackedFields;
+use crate::foreign::UuidDigest;
+use crate::model::device_import::MAX_USERS_PER_UUID;
+use crate::model::device_key::DeviceKey;
+use crate::model::takeover::MAX_TAKEOVERS_PER_USER;
+use crate::model::token::Token;
+use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::codec::takeover as takeover_codec;
+use crate::store::redis::schema::codec::token::record as token_codec;
+use crate::store::redis::schema::keys::ObjectName;
+use crate::token_string::{HashTag, TokenId};
+
+/// A call, and the hash tag of its keys.
+pub(super) type TaggedCall<'a> = (HashTag, MergeCall<'a>);
+
+impl RedisStore {
+    /// Adds the calls that write the entries of a change, which may be in other slots.
+    pub(super) fn entry_calls<'a>(
+        &'a self,
+        (key, change): (&ChangeKey, &Change),
+        takeover_ended_at_ms: Option<u64>,
+        times: MergeTimes,
+        calls: &mut Vec<TaggedCall<'a>>,
+    ) {
+        match (key, change) {
+            (ChangeKey::Token(id), Change::Token(remembered)) => {
+                if let Some((digest, until_ms)) = remembered.alias.as_deref() {
+                    let ttl_ms = (until_ms + self.limits.stale_grace_ms).saturating_sub(times.now_ms);
+                    if ttl_ms == 0 {
+                        return;
+                    }
+                    let mut set = cmd("SET");
+                    set.arg(self.keys.alias(digest)).arg(id.text().as_str());
+                    set.arg("NX").arg("PX").arg(ttl_ms);
+                    let call = MergeCall { command: MergeCommand::Plain(set), note: Box::new(|_, _| {}) };
+                    calls.push((digest.alias_hash_tag(), call));
+                }
+                let Some(token) = decoded_token(*id, &remembered.fields) else { return };
+                if token.record.ends_at_ms + self.limits.stale_grace_ms <= times.now_ms {
+                    return;
+                }
+                for object in &token.details.related_objects {
+                    calls.push(self.object_entry_call(&token, ObjectName::of(object), times));
+                }
+            }
+            (ChangeKey::Device(id), Change::Device(fields)) => {
+                let is_indexed =
+                    |device: &DeviceKey| device.secret.is_foreign() && device.expires_at_ms > times.now_ms;
+                let device = decoded_device(*id, fields).filter(is_indexed);
+                calls.extend(device.map(|device| self.device_entry_call(&device, times)));
+            }
+            (ChangeKey::Takeover(_), Change::Takeover(takeover)) => {
+                let end_ms = takeover_ended_at_ms.unwrap_or(takeover.new.ends_at_ms);
+                let kept_until_ms = end_ms + self.limits.takeover_retention_ms;
+                if kept_until_ms > times.now_ms {
+                    calls.push(self.takeover_entry_call(takeover, kept_until_ms, times));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn object_entry_call<'a>(
+        &'a self,
+        token: &Token,
+        ObjectName { hash_tag, name }: ObjectName,
+        times: MergeTimes,
+    ) -> TaggedCall<'a> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            object: &'a str,
+            token: String,
+            max: usize,
+            kept_until_ms: u64,
+            merges: bool,
+        }
+        let args = Args {
+            merges: true,
+            object: &name,
+            token: token.record.id.to_string(),
+            // What was acknowledged had room.
+            max: usize::MAX >> 12,
+            kept_until_ms: token.record.ends_at_ms + self.limits.stale_grace_ms,
+        };
+        let at = (self.keys.key('r', hash_tag, &name), hash_tag);
+        (hash_tag, self.merge_call(&self.scripts.add_object_entry, at, &args, times, |_, _| {}))
+    }
+
+    fn device_entry_call<'a>(&'a self, device: &DeviceKey, times: MergeTimes) -> TaggedCall<'a> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            uuid: &'a str,
+            device: String,
+            max: usize,
+            kept_until_ms: u64,
+        }
+        let digest = UuidDigest::of(&device.uuid);
+        let (uuid, kept_until_ms) = (digest.name(), device.expires_at_ms);
+        let args =
+            Args { uuid: &uuid, device: device.id.to_string(), max: MAX_USERS_PER_UUID, kept_until_ms };
+        let at = (self.keys.imported_devices(&digest), digest.hash_tag());
+        let call = self.merge_call(&self.scripts.add_device_entry, at, &args, times, |_, _| {});
+        (digest.hash_tag(), call)
+    }
+
+    fn takeover_entry_call<'a>(
+        &'a self,
+        RememberedTakeover { new, created_at_ms, .. }: &RememberedTakeover,
+        kept_until_ms: u64,
+        times: MergeTimes,
+    ) -> TaggedCall<'a> {
+        #[derive(Serialize)]
+        struct Args<'a> {
+            user: &'a str,
+            member: String,
+            kept_until_ms: u64,
+            max: usize,
+            started_at_ms: u64,
+        }
+        let args = Args {
+            user: &new.user,
+            member: takeover_codec::reverse_index_member(new.token, new.id),
+            kept_until_ms,
+            max: MAX_TAKEOVERS_PER_USER,
+            started_at_ms: *created_at_ms,
+        };
+        let tag = HashTag::of_user(&new.user);
+        let at = (self.keys.taken_over(&new.user), tag);
+        (tag, self.merge_call(&self.scripts.add_takeover_entry, at, &args, times, |_, _| {}))
+    }
+}
+
+fn decoded_token(id: TokenId, fields: &PackedFields) -> Option<Token> {
+    token_codec::token(id, &as_answer(fields), &Value::Nil).ok().flatten()
+}
