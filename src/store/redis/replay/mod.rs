@@ -10,7 +10,7 @@
 //!    node refuses it once the first such node has merged. The same holds for the early end of a takeover, the end of a
 //!    device key, a lock, an unlock, an erasure and a cut-off.
 //! 2. An issue, an import, a rotation, a confirmation, a change, a takeover or a device key survives if the node that
-//!    acknowledged it lives and reaches the new master. Until that node has merged, but for at most [`worker::SETTLE`], other
+//!    acknowledged it lives and reaches the new master. Until that node has merged, but for at most `REPLAY_SETTLE` ([`worker`]), other
 //!    nodes answer 503 for what they do not find, and not 401.
 //! 3. Nothing that a node remembers to be revoked comes back, in whatever order the nodes merge.
 //!
