@@ -91,7 +91,7 @@ fn the_setting_turns_the_console_off() {
         let response = get(&server, path, &[]);
         assert_eq!(
             (response.status, &response.json()["type"]),
-            (404, &json!("urn:doorward:problem:not-found"))
+            (404, &json!("urn:doorward:problem:no-such-path"))
         );
     }
 }

@@ -114,3 +114,21 @@ fn a_server_without_a_disk_to_wait_for_is_a_fault() {
         await_fault(&server, "without WAITAOF");
     }
 }
+
+#[test]
+fn a_redis_user_that_may_not_wait_is_named() {
+    let redis = RedisServer::start();
+    redis.set_user(&["-wait"]);
+    let server = Server::on(&redis, &[("DOORWARD_DURABLE_WRITES", "replicas:1")]);
+    wait_for("the missing permission is named", || {
+        all_faults(&server).into_iter().find(|fault| {
+            fault["kind"] == "permission"
+                && text(&fault["cause"]) == "the redis user doorward may not run WAIT"
+                && text(&fault["fix"]) == "ACL SETUSER doorward +wait"
+        })
+    });
+    // Without the setting, the permission is not needed.
+    let server = Server::on(&redis, &[]);
+    await_ready(&server, 200);
+    assert_eq!(all_faults(&server).iter().filter(|fault| fault["kind"] == "permission").count(), 0);
+}

@@ -226,7 +226,7 @@ fn kinds_of(name: &str) -> &'static [FaultKind] {
         WRITES => &[FaultKind::Replica, FaultKind::WritesRefused],
         MEMORY => &[FaultKind::Eviction, FaultKind::MemoryFull, FaultKind::MemoryLow],
         CLOCK => &[FaultKind::MasterClock, FaultKind::SystemClock],
-        PERSISTENCE => &[FaultKind::Persistence],
+        PERSISTENCE => &[FaultKind::Persistence, FaultKind::NotDurable],
         REPLICATION => &[FaultKind::Replication, FaultKind::FailoverLag],
         STORE => &[FaultKind::CutoffsUnknown, FaultKind::CutoffsStale, FaultKind::Other],
         _ => &[],

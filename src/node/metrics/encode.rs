@@ -20,6 +20,11 @@ pub fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, coun
     ConstCounter::new(count).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
 }
 
+/// Encodes a counter of seconds. Its name is without `_total`, which the encoder adds.
+pub fn seconds(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, sum: f64) -> Result {
+    ConstCounter::new(sum).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
 /// Encodes a counter for each of these labels.
 pub fn counters<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,

@@ -3,12 +3,10 @@
 use std::fs;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::encoding::DescriptorEncoder;
 use rustix::process::{Resource, getrlimit};
 
-use super::encode::{gauge, gauges};
+use super::encode::{gauge, gauges, seconds};
 
 /// Reads the values of this process.
 #[derive(Debug)]
@@ -18,8 +16,7 @@ impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Some(values) = ProcessValues::read() else { return Ok(()) };
         let help = "CPU time of this process, user and system, in seconds.";
-        let cpu = encoder.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
-        ConstCounter::new(values.cpu_seconds).encode(cpu)?;
+        seconds(&mut encoder, "process_cpu_seconds", help, values.cpu_seconds)?;
         for (name, help, value) in [
             ("process_resident_memory_bytes", "Resident memory of this process.", values.resident_bytes),
             ("process_virtual_memory_bytes", "Virtual memory of this process.", values.virtual_bytes),

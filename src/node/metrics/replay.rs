@@ -3,7 +3,7 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::encode::{counter, counters, gauge, gauges};
+use super::encode::{counter, counters, gauge, gauges, seconds};
 use crate::store::Store;
 
 /// Reads the sizes and the counters of the store's memory.
@@ -23,8 +23,8 @@ impl Collector for ReplayCollector {
         counter(encoder, "replay_forgotten", help, size.forgotten)?;
         let help = "Merges of remembered changes into a master's data.";
         counter(encoder, "replay_merges", help, merged.merges)?;
-        let help = "Time that the merges took, in milliseconds.";
-        counter(encoder, "replay_merge_milliseconds", help, merged.took_ms)?;
+        let help = "Time that the merges took.";
+        seconds(encoder, "replay_merge_seconds", help, merged.took_ms as f64 / 1e3)?;
         let about = ("replay_merged", "Remembered changes that were merged, by what that did.");
         let outcomes = merged.counts.by_outcome();
         counters(encoder, about, outcomes.map(|(outcome, count)| ([("outcome", outcome)], count as u64)))

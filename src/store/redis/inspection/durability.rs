@@ -8,6 +8,19 @@ use crate::values::DurableWrites;
 /// The first Redis with `WAITAOF` (Redis documentation, "WAITAOF"). Every Valkey has it.
 const FIRST_WITH_WAITAOF: (u32, u32) = (7, 2);
 
+/// How changes wait for a replica, and for the disk, as commands whose permission is checked.
+pub(crate) const WAIT_FOR_REPLICAS: &str = "WAIT 1 0";
+pub(crate) const WAIT_FOR_DISK: &str = "WAITAOF 1 0 0";
+
+/// Returns the command that changes at this server send to wait, if the server has it.
+pub(crate) fn wait_command(facts: &ServerFacts, writes: DurableWrites) -> Option<&'static str> {
+    match writes {
+        DurableWrites::None => None,
+        DurableWrites::Replicas(_) => Some(WAIT_FOR_REPLICAS),
+        DurableWrites::Disk => (!lacks_waitaof(facts)).then_some(WAIT_FOR_DISK),
+    }
+}
+
 /// Returns the fault of a server at which changes cannot become durable.
 pub(crate) fn fault(address: &ServerAddress, facts: &ServerFacts, writes: DurableWrites) -> Option<Fault> {
     let (cause, fix) = match writes {

@@ -31,9 +31,9 @@ const OTHERS: [&str; 8] = ["EVAL - 0", "EVALSHA - 0", "HELLO 3", "INFO", "PING",
 const ON_A_CLUSTER: [&str; 6] =
     ["ASKING", "CLIENT|ID", "CLUSTER|INFO", "CLUSTER|LINKS", "CLUSTER|MYID", "CLUSTER|SLOTS"];
 const WITH_TRACKING: &str = "CLIENT|TRACKING ON";
-/// Validation works without these: only the near cache, the live feed, and the worker that revokes the tokens of cut-offs
-/// for good do not.
-const HARMLESS: [&str; 3] = ["CLIENT|TRACKING", "SUBSCRIBE", "SCAN"];
+/// Validation works without these: only the near cache, the live feed, the worker that revokes the tokens of cut-offs for
+/// good, and changes that wait to be durable do not.
+const HARMLESS: [&str; 5] = ["CLIENT|TRACKING", "SUBSCRIBE", "SCAN", "WAIT", "WAITAOF"];
 
 /// The needed permissions.
 pub(crate) struct RequiredPermissions {
@@ -74,20 +74,23 @@ impl RequiredPermissions {
         }
     }
 
-    /// Checks the permissions at a server. Returns up to three faults: for commands, for keys and for the channel.
+    /// Checks the permissions at a server, and that for `wait`, the command by which changes wait to be durable. Returns up to
+    /// three faults: for commands, for keys and for the channel.
     pub(crate) async fn missing(
         &self,
         address: &ServerAddress,
+        wait: Option<&str>,
         connection: &mut MultiplexedConnection,
     ) -> Result<Vec<Fault>, redis::RedisError> {
         #[derive(Serialize)]
         struct Args<'a> {
             commands: &'a [String],
             keys: &'a [String],
-            others: &'a [Vec<String>],
+            others: Vec<Vec<String>>,
             channel: &'a str,
         }
-        let Self { commands, keys, others, channel, .. } = self;
+        let Self { commands, keys, channel, .. } = self;
+        let others = self.others.iter().cloned().chain(wait.map(words)).collect();
         let args = pack_named(&Args { commands, keys, others, channel });
         let missing: Vec<(String, String)> = self.script.run(connection, &[], &[&args]).await?;
         Ok(self.faults(address, &missing))
@@ -190,6 +193,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::store::redis::inspection::durability::{WAIT_FOR_DISK, WAIT_FOR_REPLICAS};
 
     /// Collects the texts between `before` and `after` in all files below a folder.
     fn found(folder: &Path, before: &str, after: char, names: &mut BTreeSet<String>) {
@@ -220,12 +224,12 @@ mod tests {
         let is_command =
             |name: &&String| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
         // Sent at a login, sent to Sentinels, and those that may be denied.
-        let other = ["AUTH", "SENTINEL", "CONFIG", "DBSIZE", "RANDOMKEY"];
+        let other = ["AUTH", "SENTINEL", "CONFIG", "DBSIZE", "RANDOMKEY", "PUBSUB"];
         let asked: BTreeSet<_> = WITH_KEY
             .iter()
             .chain(&OTHERS)
             .chain(&ON_A_CLUSTER)
-            .chain(&[WITH_TRACKING, "SUBSCRIBE", "PUBLISH", "SELECT"])
+            .chain(&[WITH_TRACKING, WAIT_FOR_REPLICAS, WAIT_FOR_DISK, "SUBSCRIBE", "PUBLISH", "SELECT"])
             .filter_map(|command| command.split(['|', ' ']).next())
             .chain(other)
             .collect();

@@ -197,7 +197,8 @@ impl ServerInspector {
             state.facts = facts;
             return Ok(());
         }
-        let mut found = self.required.missing(address, connection).await?;
+        let wait = durability::wait_command(&facts, self.durable_writes);
+        let mut found = self.required.missing(address, wait, connection).await?;
         // The least Redis user may not read the settings, and the server counts each refusal.
         let settings = match self.topology.may_fail_over() || depth == Depth::CheckUp {
             true => ServerSettings::ask(connection).await,

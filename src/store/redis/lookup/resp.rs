@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_line_ends_with_both_bytes_and_numbers_may_have_a_sign() {
-        assert_eq!(read_text(b"+a\rb\r\r\n"), ParsedReply::Complete(RespReply::Value("a\rb\r".into()), 8));
+        assert_eq!(read_text(b"+a\rb\r\r\n"), ParsedReply::Complete(RespReply::Value("a\rb\r".into()), 7));
         let texts: [&[u8]; 7] = [b"0", b"12", b"9999", b"65536", b"-1", b"", b"1x"];
         assert_eq!(texts.map(number), [Some(0), Some(12), Some(9999), Some(65536), Some(-1), None, None]);
     }

@@ -22,7 +22,8 @@ local members = redis.call('ZCARD', index)
 
 -- The usual case: the user has no token, or nothing is to be pruned, no limit is near, and there are # members.
 local is_usual, has_age = members == 0, false
-if members > 0 and members < max then
+-- Up to three members are those of one token, which has no # member, or once had company.
+if members > 3 and members < max then
   local cutoff_ms = now_ms - ARGV[8]
   local past = redis.call('ZCOUNT', index, 0, string.format('%d', cutoff_ms))
     + redis.call('ZCOUNT', index, '1125899906842624', string.format('%d', 2 ^ 50 + cutoff_ms))
