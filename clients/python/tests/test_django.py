@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
-from doorward import RelatedObject, Unavailable
+from doorward import RelatedObject
 from doorward import django as doorward
 
-from .servers import Server, on_unix_sockets, wait_until
+from .servers import Server, wait_until
 from .sites import Site
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -359,53 +359,6 @@ def test_the_expiration_header_tells_the_time_left(site: Site) -> None:
         assert "X-Authorization-Expiration" not in Client().get("/").headers
 
 
-def test_a_device_is_registered_and_logs_in(site: Site) -> None:
-    login_token = doorward.register_device(site.user, "E621E1F8C36C495", name="My phone")
-    request = site.request()
-    doorward.device_login(request, "E621E1F8C36C495", login_token)
-    assert request.user == site.user and request.token.device == "E621E1F8C36C495"
-    assert site.bearing(request.token.secret_key).user == site.user
-    for uuid, wrong in [("E621E1F8C36C495", "dwd_wrong"), ("other", login_token)]:
-        with pytest.raises(PermissionDenied):
-            doorward.device_login(site.request(), uuid, wrong)
-
-
-def test_an_active_device_cannot_be_registered_again(site: Site) -> None:
-    doorward.register_device(site.user, "phone")
-    with pytest.raises(doorward.DeviceAlreadyExists):
-        doorward.register_device(site.user, "phone")
-    doorward.register_device(site.create_user("bob"), "phone")
-
-
-def test_an_inactive_device_is_registered_anew(site: Site) -> None:
-    first = doorward.register_device(site.user, "phone")
-    doorward.admin().change_device(str(site.user.pk), "phone", is_active=False)
-    second = doorward.register_device(site.user, "phone", name="again")
-    assert second != first
-    device = doorward.admin().device(str(site.user.pk), "phone")
-    assert (device.is_active, device.name) == (True, "again")
-
-
-def test_the_device_of_an_inactive_user_does_not_log_in(site: Site) -> None:
-    login_token = doorward.register_device(site.user, "phone")
-    site.user.is_active = False
-    site.user.save()
-    with pytest.raises(PermissionDenied):
-        doorward.device_login(site.request(), "phone", login_token)
-    assert doorward.admin().tokens(str(site.user.pk)).items == ()
-
-
-def test_deactivating_a_device_revokes_its_tokens(site: Site) -> None:
-    login_token = doorward.register_device(site.user, "phone")
-    request = site.request()
-    doorward.device_login(request, "phone", login_token)
-    owner = str(site.user.pk)
-    doorward.admin().change_device(owner, "phone", is_active=False)
-    assert site.bearing(request.token.secret_key).token.is_anonymous
-    doorward.admin().change_device(owner, "phone", is_active=True)
-    assert site.bearing(request.token.secret_key).token.is_anonymous
-
-
 def test_batches_serve_the_site_as_well(site: Site) -> None:
     secret = site.login().token.secret_key
     with site.configured(BATCH=True):
@@ -420,66 +373,6 @@ def test_an_async_view_has_its_user(site: Site) -> None:
         return await AsyncClient().get("/async/", headers={"Authorization": f"Bearer {secret}"})
 
     assert asyncio.run(ask()).json() == {"user": "alice"}
-
-
-def test_a_token_that_nobody_uses_is_not_asked_for(site: Site) -> None:
-    with site.configured(URL="http://127.0.0.1:1"):
-        response = Client().get("/public/", headers={"Authorization": "Bearer x"})
-        assert (response.status_code, response.content) == (200, b"public")
-
-
-LOGIN_REQUIRED = [
-    "doorward.django.DoorwardMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
-]
-
-
-def test_an_outage_is_503_wherever_the_user_is_needed(site: Site) -> None:
-    headers = {"Authorization": "Bearer x"}
-    with site.configured(URL="http://127.0.0.1:1"):
-        # Django's client raises the errors that other middlewares let through, unless it is told not to.
-        client = Client(raise_request_exception=False, enforce_csrf_checks=True)
-        asynchronous = AsyncClient(raise_request_exception=False)
-        with override_settings(MIDDLEWARE=LOGIN_REQUIRED):
-            responses: list[Any] = [Client(raise_request_exception=False).get("/", headers=headers)]
-        responses += [client.get(path, headers=headers) for path in ("/", "/api/", "/template/")]
-        responses.append(client.post("/", headers={"Cookie": "doorward=x"}))
-        responses.append(asyncio.run(asynchronous.get("/async/", headers=headers)))
-        with site.configured(URL="http://127.0.0.1:1", EXPIRATION_HEADER="X-Expiration"):
-            responses.append(client.get("/", headers=headers))
-            assert client.get("/public/", headers=headers).status_code == 200
-        for response in responses:
-            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-            assert not response.cookies
-
-
-def test_a_view_may_do_without_a_user(site: Site) -> None:
-    headers = {"Authorization": f"Bearer {site.login().token.secret_key}"}
-    assert Client().get("/degraded/", headers=headers).content == b"alice"
-    assert Client().get("/template/", headers=headers).content == b"member"
-    assert Client().get("/template/").content == b"guest"
-    with site.configured(URL="http://127.0.0.1:1"):
-        assert Client().get("/degraded/", headers=headers).content == b"unknown"
-
-
-def test_the_site_recovers_from_an_outage(site: Site) -> None:
-    with on_unix_sockets() as server:
-        site.server = server
-        with site.configured():
-            secret = site.login().token.secret_key
-            headers = {"Authorization": f"Bearer {secret}"}
-            assert Client().get("/", headers=headers).status_code == 200
-            server.kill()
-            assert Client().get("/", headers=headers).status_code == 503
-            assert Client().get("/api/", headers=headers).status_code == 503
-            with pytest.raises(Unavailable):
-                doorward.logout(site.bearing(secret))
-            with pytest.raises(Unavailable):
-                site.login()
-            server.start()
-            secret = site.login().token.secret_key
-            assert Client().get("/", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
 def test_a_misspelt_setting_is_refused(site: Site) -> None:
