@@ -176,7 +176,8 @@ impl<'a, T: ClientStream> FastPathConnection<'a, T> {
         let busy = self.open.begin_request();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
-        self.plane.decide_after_read(undecided, write).await;
+        // Boxed: the future of each kept connection would have room for it.
+        Box::pin(self.plane.decide_after_read(undecided, write)).await;
         drop(busy);
         Ok(true)
     }
