@@ -19,7 +19,12 @@ pub const SETTINGS: [(&str, &str); 3] =
     [("DOORWARD_LEASE", "500ms"), ("DOORWARD_REDIS_TIMEOUT", "250ms"), ("DOORWARD_TOUCH_RESOLUTION", "0")];
 
 pub fn start(cluster: &RedisCluster) -> Server {
-    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &cluster.url())]].concat());
+    start_with(cluster, &[])
+}
+
+pub fn start_with(cluster: &RedisCluster, settings: &[(&str, &str)]) -> Server {
+    let url = cluster.url();
+    let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &url)], settings].concat());
     await_ready(&server);
     server
 }
