@@ -149,6 +149,7 @@ impl Validator {
         read: RecordRead,
         request: Option<&AuditedRequest>,
     ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+        self.service.require_cutoffs()?;
         let VerifiedToken { id, secret_hash, is_foreign } = verified;
         let verdict = |record: &Option<Arc<TokenRecord>>, now_ms| {
             self.verdict(&verified, record.as_ref(), None, now_ms)

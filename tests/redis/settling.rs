@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use super::nodes::*;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, token_path};
+use crate::common::server::{Server, key, token_path};
 
 /// Longer than any test, so that nothing is forgotten while a busy machine waits.
 const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
+/// A busy machine answers late.
+const PATIENT: (&str, &str) = ("DOORWARD_REDIS_TIMEOUT", "10s");
 /// Remembers nothing, so that its changes are lost for good.
 const FORGETFUL: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "0");
 /// `REPLAY_SETTLE`.
@@ -46,7 +48,7 @@ fn await_admitted(node: &Server, token: &Value) {
 #[test]
 fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
-    let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
+    let nodes = [Server::on(&redis, &[WINDOW, PATIENT]), Server::on(&redis, &[WINDOW, PATIENT])];
     nodes.iter().for_each(|node| await_ready(node, 200));
     await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
@@ -69,7 +71,7 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
 #[test]
 fn what_another_node_may_remember_is_not_refused_at_once() {
     let mut redis = RedisServer::start();
-    let (node, other) = (Server::on(&redis, &[WINDOW]), Server::on(&redis, &[FORGETFUL]));
+    let (node, other) = (Server::on(&redis, &[WINDOW, PATIENT]), Server::on(&redis, &[FORGETFUL, PATIENT]));
     [&node, &other].iter().for_each(|node| await_ready(node, 200));
     await_counts(&redis);
     let lost = other.issue(json!({"user": "alice"}));
@@ -100,7 +102,7 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
 #[test]
 fn a_request_is_done_once_although_redis_has_lost_it() {
     let mut redis = RedisServer::start();
-    let node = Server::on(&redis, &[WINDOW]);
+    let node = Server::on(&redis, &[WINDOW, PATIENT]);
     await_ready(&node, 200);
     let send = |path: &str, body: &Value| {
         node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
@@ -132,7 +134,7 @@ fn a_request_is_done_once_although_redis_has_lost_it() {
 #[test]
 fn a_node_that_is_alone_refuses_at_once() {
     let mut redis = RedisServer::start();
-    let node = Server::on(&redis, &[WINDOW]);
+    let node = Server::on(&redis, &[WINDOW, PATIENT]);
     await_ready(&node, 200);
     redis.restart();
     let line = await_accepted(&node);

@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -26,8 +27,10 @@ use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::master_data::{AcceptanceAttempt, DataIdentity};
 use crate::store::redis::cluster::slot_set::SlotSet;
+use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::keys::Keys;
 
 /// How long other nodes may take to merge after this node has accepted other data than before.
 pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
@@ -100,7 +103,14 @@ impl RedisStore {
             let end_ms = |of: Duration| self.node_cache.clock.boottime_ms() + of.as_millis() as u64;
             master.data.settle(end_ms(REPLAY_SETTLE), end_ms(LONGEST_SETTLE));
         }
+        let has_cutoffs = is_change && self.has_cutoffs(&data.slots);
+        if has_cutoffs {
+            self.cutoff_data.fetch_add(1, Ordering::SeqCst);
+        }
         attempt.accept(&data.identity, data.slots.clone());
+        if has_cutoffs {
+            self.feed.read_cutoffs_again();
+        }
         self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
             let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
@@ -109,6 +119,10 @@ impl RedisStore {
                 %master, sent, revoked, ended, recreated, changed, moved, failed, took_ms, settles, "redis data accepted"
             );
         }
+    }
+
+    fn has_cutoffs(&self, slots: &SlotSet) -> bool {
+        !self.topology.map().is_by_slot() || slots.contains(slot_of_tag(Keys::cutoff_tag()))
     }
 
     /// Whether another node may remember what this one does not. A server of a Cluster counts only its own subscribers.
