@@ -20,20 +20,19 @@ use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
 use super::merge_counts::MergeCounts;
-use super::merge_sign::LONGEST_SETTLE;
 use super::merged::Merged;
+use super::settling::{LONGEST_SETTLE, REPLAY_SETTLE};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
+use crate::store::redis::cluster::data_identity::DataIdentity;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::master_data::{AcceptanceAttempt, DataIdentity};
+use crate::store::redis::cluster::master_data::AcceptanceAttempt;
 use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::keys::Keys;
 
-/// How long other nodes may take to merge after this node has accepted other data than before.
-pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The longest that a merge waits for one answer: longer than `redis-timeout`, because a merge that is given up begins
 /// again from its start.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +70,7 @@ impl RedisStore {
         }
     }
 
-    /// Accepts data at once if nothing is remembered. Otherwise returns the attempt.
+    /// Accepts data at once if nothing is remembered, and no message of a former master may come. Otherwise returns the attempt.
     pub(crate) fn accept_unmerged(
         &self,
         master: &Arc<Master>,
@@ -80,7 +79,8 @@ impl RedisStore {
     ) -> Option<AcceptanceAttempt> {
         let map = self.topology.map();
         let is_gone = master.may_have_tokens() && !map.contains(master);
-        if is_gone || !self.replay.is_empty() {
+        let may_hear = self.replay.is_on() && attempt.is_change(identity);
+        if is_gone || may_hear || !self.replay.is_empty() {
             return Some(attempt);
         }
         let (identity, slots) = (identity.clone(), map.slots_of(master));
