@@ -19,6 +19,7 @@ pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod proxies;
+pub mod recovery;
 pub mod redis;
 pub mod relay;
 pub mod sentinel;

@@ -10,6 +10,7 @@ use crate::common::cluster::RedisCluster;
 use crate::common::foreign::{drf_string, import, import_all, look_ups, metric};
 use crate::common::http::Response;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_answer, await_ready, await_unready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, bearer, identity};
 
@@ -148,22 +149,14 @@ fn known_strings_pass_during_an_outage_within_the_grace_and_others_get_503() {
     import(&Server::on(&redis, &[FORM]), "drf", &unseen, "bob");
     identity(&auth(&server, &known));
     redis.kill();
-    wait_for("the outage is noticed", || {
-        (server.validation().get("/readyz", &[]).status == 503).then_some(())
-    });
+    await_unready(&server);
     for _ in 0..3 {
         identity(&auth(&server, &known));
         assert_unavailable(&auth(&server, &unseen));
         assert_unavailable(&auth(&server, &drf_string(3)));
     }
     redis.restart();
-    wait_for("the other is known", || match auth(&server, &unseen).status {
-        503 => None,
-        status => {
-            assert_eq!(status, 200, "{}", server.log());
-            Some(())
-        }
-    });
+    assert_eq!(await_answer(&server, || auth(&server, &unseen)).status, 200, "{}", server.log());
     assert_invalid_token(&auth(&server, &drf_string(3)));
 }
 
@@ -173,7 +166,7 @@ fn aliases_are_found_at_every_master_of_a_cluster() {
     let settings = [FORM, ("DOORWARD_REDIS_URL", &*cluster.url())];
     let start = || {
         let server = Server::start(&settings);
-        wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+        await_ready(&server);
         server
     };
     let (importer, server) = (start(), start());
