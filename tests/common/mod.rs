@@ -20,6 +20,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxies;
 pub mod redis;
+pub mod redis_call;
 pub mod relay;
 pub mod sentinel;
 pub mod server;
