@@ -21,6 +21,7 @@ mod admin_plane {
     mod imports;
     mod inputs;
     mod locks;
+    mod nodes;
     mod oauth;
     pub mod oauth_calls;
     mod oauth_requests;
