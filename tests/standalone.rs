@@ -76,6 +76,7 @@ mod process {
         mod failures;
         mod imports;
         mod local;
+        mod nodes;
         mod stats;
         mod support;
         mod tokens;

@@ -40,6 +40,8 @@ pub struct KnownNodes {
     pub nodes: Vec<ReportedNode>,
     /// Whether the reports of the others could be read.
     pub is_complete: bool,
+    /// The time of this list, by the store's clock.
+    pub now_ms: u64,
 }
 
 impl Reporter {
@@ -80,7 +82,7 @@ impl Reporter {
         let others = read.unwrap_or_default().into_iter().filter(|node| node.id != self.id);
         let mut nodes: Vec<_> = others.chain([own]).collect();
         nodes.sort_by(|a, b| (&a.report.name, &a.id).cmp(&(&b.report.name, &b.id)));
-        KnownNodes { nodes, is_complete }
+        KnownNodes { nodes, is_complete, now_ms }
     }
 
     /// Writes a report at once, and then after each interval. Ends with its runtime.

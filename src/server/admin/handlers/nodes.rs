@@ -13,8 +13,7 @@ pub async fn list(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let reporter = &call.admin.reporter;
     let known = reporter.nodes().await;
-    let now_ms = call.service().clock().now_ms();
-    let node = |node| NodeJson::of(node, node.id == reporter.id(), now_ms);
+    let node = |node| NodeJson::of(node, node.id == reporter.id(), known.now_ms);
     let nodes: Vec<_> = known.nodes.iter().map(node).collect();
     Ok(response::json(StatusCode::OK, &json!({"nodes": nodes, "complete": known.is_complete})))
 }
