@@ -17,6 +17,7 @@ pub mod imports;
 pub mod log_lines;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod prometheus;
 pub mod proxies;
 pub mod recovery;

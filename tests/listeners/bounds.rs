@@ -260,12 +260,12 @@ fn listings_use_at_most_half_of_the_redis_connections() {
 fn revocations_always_get_a_redis_connection() {
     const READERS: usize = 100;
     let redis = RedisServer::start();
-    let relay = Relay::slow(&format!("127.0.0.1:{}", redis.port()), Duration::from_millis(20));
+    let relay = Relay::slow(&format!("127.0.0.1:{}", redis.port()), Duration::from_millis(50));
     let url = format!("redis://{}", relay.addr());
     let server = Server::start(&[
         ("DOORWARD_REDIS_URL", &url),
         ("DOORWARD_REDIS_CONNECTIONS", "1"),
-        ("DOORWARD_REDIS_TIMEOUT", "2s"),
+        ("DOORWARD_REDIS_TIMEOUT", "5s"),
     ]);
     let tokens: Vec<_> = (0..4)
         .map(|_| {

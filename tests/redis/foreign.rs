@@ -48,7 +48,13 @@ fn a_flood_of_made_up_strings_costs_a_bounded_number_of_look_ups_and_no_known_us
     const PER_SECOND: u64 = 200;
     const KNOWN: u64 = 2_000;
     let redis = RedisServer::start();
-    let settings = [FORM, ("DOORWARD_FOREIGN_LOOKUPS", "200"), ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1")];
+    let settings = [
+        FORM,
+        ("DOORWARD_FOREIGN_LOOKUPS", "200"),
+        ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+        // A late heartbeat would empty the near cache, and the known strings would be looked up again.
+        ("DOORWARD_LEASE", "60s"),
+    ];
     let importer = Server::on(&redis, &settings);
     let strings: Vec<_> = (0..KNOWN).map(|number| drf_string(number << 32)).collect();
     import_all(&importer, "drf", strings.iter().map(|string| (string.clone(), format!("user {string}"))));

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
-import { KEY } from './programs.js'
 
 const PROGRAMS = [
   process.env.CHROMIUM,
@@ -27,7 +26,7 @@ export function startBrowser() {
 /**
  * Opens the console in a new page.
  * @param {import('playwright-core').Browser} browser
- * @param {import('./programs.js').Node} node
+ * @param {import('./api.js').Api} node
  * @param {import('playwright-core').BrowserContextOptions & {hash?: string}} options
  */
 export async function openConsole(browser, node, { hash = '', ...options } = {}) {
@@ -53,7 +52,7 @@ export async function openConsole(browser, node, { hash = '', ...options } = {})
 }
 
 /** Opens the console and signs in. */
-export async function openSignedIn(browser, node, { key = KEY, ...options } = {}) {
+export async function openSignedIn(browser, node, { key = node.key, ...options } = {}) {
   const page = await openConsole(browser, node, options)
   await signIn(page, key)
   return page

@@ -12,8 +12,8 @@ use crate::common::server::Server;
 /// Node timeout long enough that a busy machine causes no failover.
 pub const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
-/// Short node timeout, so that a failover does not take long.
-pub const HASTY: [&str; 4] = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
+/// Short node timeout, so that a failover does not take long, and long enough that a busy machine causes none.
+pub const HASTY: [&str; 4] = ["--cluster-node-timeout", "3000", "--cluster-replica-validity-factor", "0"];
 
 pub const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_TOUCH_RESOLUTION", "0")];
 

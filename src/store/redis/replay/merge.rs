@@ -23,9 +23,8 @@ use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::store_error;
 use crate::store::redis::redis_store::RedisStore;
 use crate::token_string::HashTag;
+use crate::values::replay_window::least_retention_ms;
 
-/// How much longer than two windows a trace is kept at least: nodes merge at different times.
-const TRACE_MARGIN_MS: u64 = 60_000;
 /// The most steps of one erasure in a merge: each erases a hundred things.
 const ERASURE_STEPS: usize = 1000;
 
@@ -91,7 +90,7 @@ impl RedisStore {
     }
 
     fn merge_times(&self, now_ms: u64) -> MergeTimes {
-        let least_ms = 2 * self.replay.window_ms() + TRACE_MARGIN_MS;
+        let least_ms = least_retention_ms(self.replay.window_ms());
         MergeTimes { now_ms, trace_ms: least_ms.max(self.limits.revoked_retention_ms), least_ms }
     }
 

@@ -27,8 +27,8 @@
 //!    master is not proven, nothing of it is forgotten, so the length of an outage does not matter.
 //! 3. *Endings are final.* Each merge writes endings first. A thing that is not there leaves a trace (`dw:q`, `dw:y`), because of
 //!    which no later merge makes it. A trace is kept for longer than any node merges what it remembers from before
-//!    ([`merge`]), so a node that was cut off for long cannot bring a revoked token back. That is why `revoked-retention` should
-//!    not be shorter than two windows and a minute.
+//!    ([`merge`]), so a node that was cut off for long cannot bring a revoked token back. That is why
+//!    `revoked-retention` must not be shorter than two windows and a minute; a node does not start otherwise.
 //! 4. *Merging is a join.* The scripts compute a least upper bound of what is there and what is remembered: an ending is above any
 //!    change, the later version is above the earlier one, a secret that is out is above the same secret being good, and the sets
 //!    of secrets are united. A join is idempotent, and its order does not matter (`tests/store/model/merging.rs` checks it).
