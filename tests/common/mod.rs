@@ -25,6 +25,7 @@ pub mod redis;
 pub mod relay;
 pub mod sentinel;
 pub mod server;
+pub mod stop_on_drop;
 pub mod store;
 pub mod tls;
 pub mod upstream;

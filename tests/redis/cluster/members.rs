@@ -5,9 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
-use super::support::{
-    HASTY, PATIENT, SETTINGS, StopOnDrop, TIMEOUT, issue, start, start_with, status, users,
-};
+use super::support::{HASTY, PATIENT, SETTINGS, TIMEOUT, issue, start, start_with, status, users};
 use crate::common::cluster::{RedisCluster, node_id, state};
 use crate::common::feed::FeedReader;
 use crate::common::process::wait_for;
@@ -16,6 +14,7 @@ use crate::common::recovery::{
 };
 use crate::common::redis::RedisServer;
 use crate::common::server::Server;
+use crate::common::stop_on_drop::StopOnDrop;
 
 #[test]
 fn replicas_are_found_when_all_seeds_are_dead() {

@@ -1,7 +1,5 @@
 //! Calls and waits that the cluster tests share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use doorward::internals::token_string::HashTag;
 use serde_json::{Value, json};
 
@@ -52,12 +50,4 @@ pub fn issue(server: &Server, user: &str) -> Value {
 
 pub fn status(server: &Server, token: &Value) -> u16 {
     server.auth(&token["token"]).status
-}
-
-pub struct StopOnDrop<'a>(pub &'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
