@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::fake_time::FakeTime;
 use super::ports::Port;
-use super::process::Process;
+use super::process::{DEADLINE_MS, Process};
 use super::redis_call::call;
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
@@ -180,6 +180,12 @@ impl RedisServer {
             Err(error) if error.is_connection_dropped() => None,
             Err(error) => panic!("INFO {section}: {error}"),
         }
+    }
+
+    /// Waits until a replica has every acknowledged write of this master.
+    pub fn await_replicated(&self) {
+        let acknowledged = self.cli(&["WAIT", "1", &DEADLINE_MS.to_string()]);
+        assert!(acknowledged.parse::<u64>().is_ok_and(|replicas| replicas > 0), "{acknowledged}");
     }
 
     /// Returns how many commands Redis has processed, including those inside scripts. This call itself counts from the

@@ -138,16 +138,18 @@ fn an_imported_token_is_judged_by_its_own_time() {
 
 #[test]
 fn another_node_takes_over_the_walk_of_a_killed_one() {
-    /// Enough keys that the walk lasts until its node is killed.
-    const OTHER_KEYS: &str = "for n = 1, 30000 do redis.call('SET', 'other:' .. n, '') end";
+    /// Enough keys that the walk lasts until its node is killed: 20 s.
+    const MANY_KEYS: &str = "for n = 1, 200000 do redis.call('SET', 'other:' .. n, '') end";
+    const NO_KEYS: &str = "for n = 1, 200000 do redis.call('DEL', 'other:' .. n) end";
     let redis = RedisServer::start();
     let mut first = start(&redis.url());
     let tokens: Vec<_> = (0..20).map(|n| first.issue(json!({"user": format!("user-{n}")}))).collect();
-    redis.cli(&["EVAL", OTHER_KEYS, "0"]);
+    redis.cli(&["EVAL", MANY_KEYS, "0"]);
     cut_all(&first);
     let holder = || redis.cli(&["GET", LEASE]);
     wait_for("the walk has begun", || (!holder().is_empty()).then_some(()));
     first.kill9();
+    redis.cli(&["EVAL", NO_KEYS, "0"]);
     let (killed, left_ms) = (holder(), redis.cli(&["PTTL", LEASE]));
     assert!(left_ms.parse::<u64>().is_ok_and(|left_ms| left_ms <= 10_000), "{left_ms}");
     // A busy machine may need longer for what follows.

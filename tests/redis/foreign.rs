@@ -13,6 +13,7 @@ use crate::common::process::wait_for;
 use crate::common::recovery::{await_answer, await_ready, await_unready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, bearer, identity};
+use crate::common::stop_on_drop::StopOnDrop;
 
 const FORM: (&str, &str) = ("DOORWARD_FOREIGN", "old:scheme=drf");
 
@@ -48,7 +49,13 @@ fn a_flood_of_made_up_strings_costs_a_bounded_number_of_look_ups_and_no_known_us
     const PER_SECOND: u64 = 200;
     const KNOWN: u64 = 2_000;
     let redis = RedisServer::start();
-    let settings = [FORM, ("DOORWARD_FOREIGN_LOOKUPS", "200"), ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1")];
+    let settings = [
+        FORM,
+        ("DOORWARD_FOREIGN_LOOKUPS", "200"),
+        ("DOORWARD_TRUSTED_PROXIES", "127.0.0.1"),
+        // A late heartbeat would empty the near cache, and the known strings would be looked up again.
+        ("DOORWARD_LEASE", "60s"),
+    ];
     let importer = Server::on(&redis, &settings);
     let strings: Vec<_> = (0..KNOWN).map(|number| drf_string(number << 32)).collect();
     import_all(&importer, "drf", strings.iter().map(|string| (string.clone(), format!("user {string}"))));
@@ -59,6 +66,7 @@ fn a_flood_of_made_up_strings_costs_a_bounded_number_of_look_ups_and_no_known_us
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let (server, is_over, strings) = (&server, &is_over, &strings);
+        let _over = StopOnDrop(is_over);
         let floods: Vec<_> = (0..THREADS)
             .map(|n| scope.spawn(move || flood(server, 1 + n * (FLOOD / THREADS), FLOOD / THREADS)))
             .collect();

@@ -175,7 +175,7 @@ fn a_replica_takes_over_and_no_user_is_logged_out() {
     let revoked = issue(&server, &users[0].0);
     assert_eq!(status(&server, &revoked), 200);
     server.revoke(&revoked["id"]);
-    assert_eq!(cluster.masters[0].cli(&["WAIT", "1", "5000"]), "1");
+    cluster.masters[0].await_replicated();
 
     cluster.masters[0].kill();
     wait_for("the replica is the master", || {

@@ -5,9 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
-use super::support::{
-    HASTY, PATIENT, SETTINGS, StopOnDrop, TIMEOUT, issue, start, start_with, status, users,
-};
+use super::support::{HASTY, PATIENT, SETTINGS, TIMEOUT, issue, start, start_with, status, users};
 use crate::common::cluster::{RedisCluster, node_id, state};
 use crate::common::feed::FeedReader;
 use crate::common::process::wait_for;
@@ -16,6 +14,7 @@ use crate::common::recovery::{
 };
 use crate::common::redis::RedisServer;
 use crate::common::server::Server;
+use crate::common::stop_on_drop::StopOnDrop;
 
 #[test]
 fn replicas_are_found_when_all_seeds_are_dead() {
@@ -35,9 +34,7 @@ fn replicas_are_found_when_all_seeds_are_dead() {
     let server = start(&cluster);
     let revoked = issue(&server, &users[0].0);
     server.revoke(&revoked["id"]);
-    for master in &cluster.masters {
-        assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
-    }
+    cluster.masters.iter().for_each(RedisServer::await_replicated);
     cluster.masters.iter_mut().for_each(RedisServer::kill);
     await_unready(&server);
     for replica in &cluster.replicas {

@@ -12,6 +12,7 @@ use crate::common::recovery::{
     await_answer, await_heard, await_passes, await_ready, await_refused, issue_soon, revoke_soon,
 };
 use crate::common::server::token_path;
+use crate::common::stop_on_drop::StopOnDrop;
 
 #[test]
 fn moving_slots_log_no_user_out() {

@@ -1,7 +1,5 @@
 //! Calls and waits that the cluster tests share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use doorward::internals::token_string::HashTag;
 use serde_json::{Value, json};
 
@@ -12,8 +10,8 @@ use crate::common::server::Server;
 /// Node timeout long enough that a busy machine causes no failover.
 pub const PATIENT: [&str; 2] = ["--cluster-node-timeout", "60000"];
 
-/// Short node timeout, so that a failover does not take long.
-pub const HASTY: [&str; 4] = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
+/// Short node timeout, so that a failover does not take long, and long enough that a busy machine causes none.
+pub const HASTY: [&str; 4] = ["--cluster-node-timeout", "3000", "--cluster-replica-validity-factor", "0"];
 
 pub const SETTINGS: [(&str, &str); 2] = [("DOORWARD_LEASE", "500ms"), ("DOORWARD_TOUCH_RESOLUTION", "0")];
 
@@ -52,12 +50,4 @@ pub fn issue(server: &Server, user: &str) -> Value {
 
 pub fn status(server: &Server, token: &Value) -> u16 {
     server.auth(&token["token"]).status
-}
-
-pub struct StopOnDrop<'a>(pub &'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }

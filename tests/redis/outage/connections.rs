@@ -11,6 +11,7 @@ use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, identity};
+use crate::common::stop_on_drop::StopOnDrop;
 
 /// A firewall that forgets its flows drops their packets silently.
 #[test]
@@ -113,6 +114,7 @@ fn flushed_scripts_fail_no_request() {
     let server = Server::on(&redis, &[]);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _over = StopOnDrop(&is_over);
         scope.spawn(|| {
             let mut connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
             while !is_over.load(Ordering::SeqCst) {
@@ -125,8 +127,6 @@ fn flushed_scripts_fail_no_request() {
                 server.call("POST", "/v1/tokens", Some(&body)).status
             })
             .collect();
-        // Before anything can panic, because the scope waits for its thread.
-        is_over.store(true, Ordering::SeqCst);
         assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
     });
 }
