@@ -83,6 +83,38 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
 }
 
 #[test]
+fn a_request_is_done_once_although_redis_has_lost_it() {
+    let mut redis = RedisServer::start();
+    let node = Server::on(&redis, &[WINDOW]);
+    await_ready(&node, 200);
+    let send = |path: &str, body: &Value| {
+        node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
+    };
+    let (login, device) = (json!({"user": "alice", "ip": "192.0.2.1"}), json!({"uuid": "phone"}));
+    let string = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+    let import = json!({"tokens": [{"scheme": "drf", "user": "dave", "token": string}]});
+    let issued = send("/v1/tokens", &login).json();
+    let rotation = format!("{}/rotate", token_path(&issued["id"]));
+    let rotated = send(&rotation, &json!({})).json();
+    let devices = "/v1/users/alice/devices";
+    assert_eq!(send(devices, &device).status, 201);
+    let imported = send("/v1/import", &import);
+
+    redis.restart();
+    await_accepted(&node);
+    for (path, body) in [("/v1/tokens", &login), (&rotation, &json!({})), (devices, &device)] {
+        let repeated =
+            wait_for("the node answers", || Some(send(path, body)).filter(|answer| answer.status != 503));
+        let problem = repeated.json();
+        assert_eq!(problem["type"], "urn:doorward:problem:idempotency-replay", "{path}: {problem}");
+    }
+    assert_eq!(send("/v1/tokens", &login).json()["token"], issued["id"]);
+    assert_eq!(send("/v1/tokens", &json!({"user": "bob", "ip": "192.0.2.1"})).status, 422, "another body");
+    assert_eq!(send("/v1/import", &import).json(), imported.json());
+    await_admitted(&node, &rotated);
+}
+
+#[test]
 fn a_node_that_is_alone_refuses_at_once() {
     let mut redis = RedisServer::start();
     let node = Server::on(&redis, &[WINDOW]);

@@ -19,7 +19,14 @@ impl Store {
     ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => store.claim_request(request, now_ms),
-            Self::Redis(store) => store.claim_request(request).await,
+            Self::Redis(store) => {
+                let claimed = store.claim_request(request, now_ms).await?;
+                if let Ok(None) = claimed {
+                    // Another node may be about to write the answer.
+                    store.require_settled(request.name.hash_tag())?;
+                }
+                Ok(claimed)
+            }
         })
     }
 
@@ -38,7 +45,7 @@ impl Store {
                 store.keep_answer(request, answer, now_ms);
                 Ok(())
             }
-            Self::Redis(store) => store.keep_answer(request, answer).await,
+            Self::Redis(store) => store.keep_answer(request, answer, now_ms).await,
         })
     }
 }

@@ -4,6 +4,7 @@ use redis::cmd;
 use serde::Serialize;
 
 use crate::model::idempotency::{BodyDigest, IdempotentRequest, REMEMBERED_MS, RequestName};
+use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
@@ -18,24 +19,36 @@ pub(crate) struct OnceArgs {
     ttl_ms: u64,
 }
 
-impl OnceArgs {
-    /// `token` is the token that the request makes, if it makes one.
-    pub(crate) fn of(name: RequestName, token: Option<TokenId>) -> Self {
-        let made = token.map(|id| id.to_string()).unwrap_or_default();
-        Self { name: name.text(), made, ttl_ms: REMEMBERED_MS }
-    }
-}
-
 impl RedisStore {
+    /// Returns the request of a call with a name, for its script. `token` is the token that the request makes, if it makes one.
+    ///
+    /// # Errors
+    /// `Unavailable` while another node may be about to write that the request was done.
+    pub(crate) fn once_args(
+        &self,
+        call: &Call<'_>,
+        hash_tag: HashTag,
+        token: Option<TokenId>,
+    ) -> Result<Option<OnceArgs>, StoreError> {
+        let Some(name) = call.once else { return Ok(None) };
+        self.require_settled(hash_tag)?;
+        let made = token.map(|id| id.to_string()).unwrap_or_default();
+        Ok(Some(OnceArgs { name: name.text(), made, ttl_ms: REMEMBERED_MS }))
+    }
+
     pub(crate) async fn claim_request(
         &self,
         request: &IdempotentRequest,
+        now_ms: u64,
     ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
         let mut set = cmd("SET");
         set.arg(self.keys.request(request.name)).arg(request.body.as_bytes());
         set.arg("NX").arg("GET").arg("PX").arg(REMEMBERED_MS);
         let earlier: Option<Vec<u8>> = self.with_connection(async |c| set.query_async(c).await).await?;
-        let Some(mut body) = earlier else { return Ok(Ok(None)) };
+        let Some(mut body) = earlier else {
+            self.remember_request(request, &[], now_ms);
+            return Ok(Ok(None));
+        };
         if body.len() < BodyDigest::BYTES {
             return Err(unexpected("a request"));
         }
@@ -50,11 +63,14 @@ impl RedisStore {
         &self,
         request: &IdempotentRequest,
         answer: &[u8],
+        now_ms: u64,
     ) -> Result<(), StoreError> {
         let value = [request.body.as_bytes(), answer].concat();
         let mut set = cmd("SET");
         set.arg(self.keys.request(request.name)).arg(value).arg("PX").arg(REMEMBERED_MS);
-        self.with_connection(async |c| set.query_async(c).await).await
+        self.with_connection::<()>(async |c| set.query_async(c).await).await?;
+        self.remember_request(request, answer, now_ms);
+        Ok(())
     }
 
     /// Returns the rejection of a request that a script found to be done before.
