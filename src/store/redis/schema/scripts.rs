@@ -114,6 +114,7 @@ pub(crate) struct Scripts {
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
     pub(crate) hold_walk: Script,
+    pub(crate) keep_answer: Script,
     pub(crate) merge_revocations: Script,
     pub(crate) merge_token: Script,
     pub(crate) merge_takeover: Script,
@@ -170,6 +171,7 @@ impl Scripts {
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
             remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
             hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
+            keep_answer: script(DENY_OOM, &[lua!("keep_answer")]),
             merge_revocations: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_revocations")]),
             merge_token: script(
                 ALLOW_OOM,
