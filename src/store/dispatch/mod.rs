@@ -5,7 +5,6 @@
 
 pub mod cutoffs;
 pub mod devices;
-pub mod imported_devices;
 pub mod imports;
 #[cfg(feature = "redis")]
 pub mod redis_only;
