@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::counters::ValidationCounters;
-use super::identified::Identified;
 use super::identity::Identity;
-use super::judgement::{Access, Asked, Judged, Judgement, Missing};
+use super::judgement::{Access, Asked, Identified, Judged, Judgement, Missing};
 use super::look_up::CurrentRecord;
 use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
