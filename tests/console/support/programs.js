@@ -57,6 +57,8 @@ export class Node extends Api {
       DOORWARD_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_KEY: KEY,
+      // A busy machine is no outage.
+      DOORWARD_REDIS_TIMEOUT: '10s',
       ...settings,
     }
     const child = launch(BINARY, [], env)

@@ -213,7 +213,7 @@ impl Keys {
         tagged
             .into_iter()
             .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease(), self.node_reports()])
-            .chain([self.probe(), self.probe_at("-")])
+            .chain([self.probe(), self.probe_at("-"), self.merging_at("-")])
             .collect()
     }
 
@@ -231,6 +231,11 @@ impl Keys {
     /// Such a key in the slot of this hash tag.
     pub fn probe_at(&self, tag: &str) -> String {
         format!("{}m:probe:{{{tag}}}", self.prefix)
+    }
+
+    /// The sign, in the slot of this hash tag, that a node is merging into the data of the master of that slot.
+    pub fn merging_at(&self, tag: &str) -> String {
+        format!("{}m:merging:{{{tag}}}", self.prefix)
     }
 }
 
