@@ -36,8 +36,8 @@ function liveTokens({ estimate, error }) {
 const COLUMNS = [
   {
     name: 'Node',
-    cell: ({ name, self, version }) => html`
-      <strong class="name">${name}</strong>${self && html` <span class="badge">this node</span>`}
+    cell: ({ name, answering, version }) => html`
+      <strong class="name">${name}</strong>${answering && html` <span class="badge">this node</span>`}
       <span class="line faint">${version}</span>
     `,
   },
