@@ -35,6 +35,7 @@ mod admin_plane {
     mod live_tokens;
     mod locks;
     mod login_tokens;
+    mod nodes;
     mod oauth;
     pub mod oauth_calls;
     mod oauth_clients;

@@ -6,6 +6,7 @@ use super::counters::ValidationCounters;
 use super::identified::Identified;
 use super::identity::Identity;
 use super::judgement::{Access, Asked, Judged, Judgement, Missing};
+use super::look_up::CurrentRecord;
 use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
@@ -91,11 +92,10 @@ impl Validator {
             Identified::Malformed => self.service.with_token_keys(|_| None)?,
         };
         let Some(verified) = verified else { return Ok(None) };
-        let record = self.read(&verified, Missing::Record, asked).await?;
-        let now_ms = self.service.clock().now_ms();
+        let CurrentRecord { record, read_at } = self.read(&verified, Missing::Record, asked).await?;
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.
         let is_opened = |record: &Arc<TokenRecord>| {
-            record.is_opened_by(&verified.secret_hash, now_ms) && !self.service.cutoffs.refuse(record)
+            record.is_opened_by(&verified.secret_hash, read_at.now_ms) && !self.service.cutoffs.refuse(record)
         };
         Ok(record.filter(is_opened).map(|record| record.id))
     }

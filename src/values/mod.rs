@@ -14,6 +14,7 @@ pub mod otlp_header;
 pub mod over_limit;
 pub mod redis_url;
 pub mod renewal_step;
+pub mod replay_window;
 pub mod secret_string;
 pub mod stale_grace;
 pub mod store_url;

@@ -63,11 +63,8 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
     if name == ADMIN_KEY_NAME {
         return Err(format!("its name {ADMIN_KEY_NAME} is reserved for admin-key"));
     }
-    let scopes = if scopes == "all" {
-        Some(Scopes::all())
-    } else {
-        scopes.split('+').map(|text| Scope::ALL.into_iter().find(|scope| scope.name() == text)).collect()
-    };
+    let scopes =
+        if scopes == "all" { Some(Scopes::all()) } else { scopes.split('+').map(Scope::named).collect() };
     let scopes = scopes
         .ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events")?;
     let hash = blake3::Hash::from_hex(hash)

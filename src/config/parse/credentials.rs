@@ -58,7 +58,7 @@ fn further_cookie(item: &str) -> Parsed<FurtherCookie> {
     let (mut decoding, mut secret_file) = (CookieDecoding::default(), None);
     set_each(item, &[], |key, value| {
         match key {
-            "decoding" => decoding = choice(&CookieDecoding::ALL)(value)?,
+            "decoding" => decoding = choice(&CookieDecoding::CHOICES)(value)?,
             "secret-file" if value.is_empty() => return Err("is empty".into()),
             "secret-file" => secret_file = Some(PathBuf::from(value)),
             _ => return Err("is neither decoding nor secret-file".into()),

@@ -9,29 +9,21 @@ use super::entry::AuditEntry;
 use super::request::AuditedRequest;
 use crate::logging::text::cut;
 use crate::model::event::Actor;
+use crate::named_enum::named_enum;
 use crate::values::timestamp::timestamp_seconds;
 
 /// The target of audit lines.
 pub const AUDIT: &str = "audit";
 
-/// How a change came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditOutcome {
-    /// It is made.
-    Done,
-    /// It is not made, and nothing was changed.
-    Refused,
-    /// It may have been made or not.
-    Unknown,
-}
-
-impl AuditOutcome {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
+named_enum! {
+    /// How a change came out.
+    pub enum AuditOutcome {
+        /// It is made.
+        Done => "done",
+        /// It is not made, and nothing was changed.
+        Refused => "refused",
+        /// It may have been made or not.
+        Unknown => "unknown",
     }
 }
 

@@ -9,6 +9,7 @@ use super::unauthorized_log::UnauthorizedLog;
 use crate::entropy::Entropy;
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::node::reporter::Reporter;
 use crate::request_check::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::connections::ConnectionsByListener;
@@ -41,6 +42,8 @@ pub struct AdminPlane {
     pub connections: ConnectionsByListener,
     /// Answers `/metrics` and `/v1/stats`.
     pub metrics: Arc<Metrics>,
+    /// Answers `/v1/nodes`.
+    pub reporter: Arc<Reporter>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,
     /// Answers `/v1/status`: the last reload of the settings.

@@ -5,6 +5,7 @@ pub mod cutoff;
 pub mod device;
 pub mod event;
 pub mod made_device;
+pub mod node;
 pub mod takeover;
 pub mod timestamp;
 pub mod token;

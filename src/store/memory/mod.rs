@@ -14,6 +14,7 @@ pub mod importing;
 pub mod issuing;
 pub mod locking;
 pub mod memory_store;
+pub mod node_reports;
 pub mod objects;
 pub mod pruning;
 pub mod related;

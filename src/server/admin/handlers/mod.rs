@@ -8,6 +8,7 @@ pub mod import_results;
 pub mod imports;
 pub mod key;
 pub mod metrics;
+pub mod nodes;
 pub mod openapi;
 pub mod related;
 pub mod stats;

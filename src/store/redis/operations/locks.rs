@@ -21,8 +21,10 @@ impl RedisStore {
         struct Args<'a> {
             user: &'a str,
             locked: bool,
+            trace_ms: u64,
         }
-        let (hash_tag, args) = (HashTag::of_user(user), Args { user, locked: is_locked });
+        let args = Args { user, locked: is_locked, trace_ms: self.trace_ms() };
+        let hash_tag = HashTag::of_user(user);
         let at = (self.keys.index(user), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.lock_user, at, call, &args).urgent();
         let (is_changed, locators): (bool, Vec<String>) = self.run_script(script_call).await?;

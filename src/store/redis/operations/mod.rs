@@ -16,6 +16,7 @@ pub mod events;
 pub mod imported_devices;
 pub mod imports;
 pub mod locks;
+pub mod node_reports;
 pub mod related;
 pub mod requests;
 pub mod reverse_index;
