@@ -83,6 +83,7 @@ mod http_client;
 mod last_access;
 mod logging;
 mod model;
+mod named_enum;
 mod node;
 mod printable;
 mod request;

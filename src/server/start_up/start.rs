@@ -11,8 +11,7 @@ use tokio::task::JoinSet;
 use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
 use super::error::ServerStartError;
 use super::listeners::{Listeners, TlsOfListeners};
-use super::serve_admin::ServeAdmin;
-use super::serve_metrics::ServeMetrics;
+use super::serve_admin::{ServeAdmin, ServeMetrics};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
@@ -22,8 +21,7 @@ use crate::request_check::settings::ValidationSettings;
 use crate::server::acceptors::Acceptors;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
-use crate::server::admin::plane::AdminPlane;
-use crate::server::admin::unauthorized_log::UnauthorizedLog;
+use crate::server::admin::plane::{AdminPlane, UnauthorizedLog};
 use crate::server::auth::access_log::AccessLogOptions;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::api_keys::ApiKeyCollector;
@@ -32,9 +30,8 @@ use crate::server::metrics::connections::ConnectionsByListener;
 use crate::server::metrics::feed_readers::FeedReaderCollector;
 use crate::server::metrics::plane::MetricsPlane;
 use crate::server::metrics::reload::ReloadCollector;
-use crate::server::reload::reloader::Reloader;
+use crate::server::reload::reloader::{Reloader, log_expiries};
 use crate::server::reload::status::ReloadStatus;
-use crate::server::reload::worker::log_expiries;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
@@ -229,6 +226,7 @@ async fn admin_plane(
         calls: AdminCalls::register(metrics),
         connections,
         metrics: metrics.clone(),
+        reporter: node.reporter().clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
         console: config.console,

@@ -30,7 +30,8 @@ impl Store {
         })
     }
 
-    /// Keeps the answer of a request for its repeats.
+    /// Keeps the answer of a request for its repeats. If a repeat at the same time was faster, its answer stays. Returns
+    /// the answer that is kept.
     ///
     /// # Errors
     /// `Unavailable`, also if the store is full.
@@ -39,13 +40,10 @@ impl Store {
         request: &IdempotentRequest,
         answer: &[u8],
         now_ms: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<u8>, StoreError> {
         on_store!(match self {
-            Self::Memory(store) => {
-                store.keep_answer(request, answer, now_ms);
-                Ok(())
-            }
-            Self::Redis(store) => store.keep_answer(request, answer, now_ms).await,
+            Self::Memory(store) => Ok(store.keep_answer(request, answer, now_ms)),
+            Self::Redis(store) => store.keep_answer(request, answer, &now_ms.into()).await,
         })
     }
 }

@@ -3,6 +3,7 @@
 use redis::cmd;
 use serde::Serialize;
 
+use super::script_call::ScriptCall;
 use crate::model::idempotency::{BodyDigest, IdempotentRequest, REMEMBERED_MS, RequestName};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
@@ -63,14 +64,20 @@ impl RedisStore {
         &self,
         request: &IdempotentRequest,
         answer: &[u8],
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
-        let value = [request.body.as_bytes(), answer].concat();
-        let mut set = cmd("SET");
-        set.arg(self.keys.request(request.name)).arg(value).arg("PX").arg(REMEMBERED_MS);
-        self.with_connection::<()>(async |c| set.query_async(c).await).await?;
-        self.remember_request(request, answer, now_ms);
-        Ok(())
+        call: &Call<'_>,
+    ) -> Result<Vec<u8>, StoreError> {
+        #[derive(Serialize)]
+        struct Args {
+            name: String,
+            ttl_ms: u64,
+        }
+        let at = (self.keys.request(request.name), request.name.hash_tag());
+        let args = Args { name: request.name.text(), ttl_ms: REMEMBERED_MS };
+        let script_call = ScriptCall::new(&self.scripts.keep_answer, at, call, &args);
+        let kept: Vec<u8> =
+            self.run_script(script_call.with_bytes([request.body.as_bytes(), answer])).await?;
+        self.remember_request(request, &kept, call.now_ms);
+        Ok(kept)
     }
 
     /// Returns the rejection of a request that a script found to be done before.

@@ -30,6 +30,7 @@
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
 //! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
+//! | `dw:m:{703f}:nodes` | hash | the nodes' reports about themselves: random name of the node to the time of writing and the report ([`codec::node_report`]); no data of a token, and under no client tracking | 5 min after the last report |
 //! | `dw:m:merging:{s}` | string | empty: a node is merging what it remembers into the master of this slot, the first one that can have tokens | 3 s after its last sign |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
 //! | `dw:events:<db>:endings` | channel | the events that every node hears as they happen: revocations, ends of takeovers and device keys, locks, erasures, cut-offs; channels are not divided by database | |
@@ -69,6 +70,7 @@
 //! | field `p` of a token | when eight later secrets are remembered as rotated out |
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
+//! | `dw:m:{…}:nodes` | when the node stops; once a report is 5 min old, or of the oldest nodes above 128, by the first report of another node |
 //!
 //! An erasure of the user removes all keys of the user except the marker of a lock, `dw:j` and traces, and the entries of these in other slots.
 //!

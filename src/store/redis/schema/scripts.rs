@@ -118,6 +118,8 @@ pub(crate) struct Scripts {
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
     pub(crate) hold_walk: Script,
+    pub(crate) report_node: Script,
+    pub(crate) keep_answer: Script,
     pub(crate) merge_revocations: Script,
     pub(crate) merge_tokens: Script,
     pub(crate) merge_takeover: Script,
@@ -174,6 +176,8 @@ impl Scripts {
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
             remove_cutoff: script(ALLOW_OOM, &[CUTOFF_TRACES, CUTOFFS, lua!("remove_cutoff")]),
             hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
+            report_node: script(ALLOW_OOM, &[lua!("report_node")]),
+            keep_answer: script(DENY_OOM, &[lua!("keep_answer")]),
             merge_revocations: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_revocations")]),
             merge_tokens: script(
                 ALLOW_OOM,
