@@ -24,7 +24,7 @@ const MAX_REST_MS: u64 = 20;
 /// How long a revoked token is still watched, if the fault does not take longer.
 const WATCH_ENDED_US: u64 = 3 * LEASE_MS * 1000;
 /// The clocks of the nodes and of the store are closer than this, unless a fault makes them jump.
-const CLOCKS_DIFFER: Duration = Duration::from_millis(50);
+const CLOCKS_DIFFER: Duration = Duration::from_millis(300);
 /// How often a revocation that got a 503 is retried on another node.
 const ENDING_ATTEMPTS: usize = 4;
 

@@ -121,8 +121,9 @@ impl Lossy {
             }
             _ => None,
         };
+        // Before replication is cut: a write on its way to the replica is lost, too.
+        let since_us = now_us();
         let mut during = |world: &mut World| {
-            let since_us = now_us();
             thread::sleep(window);
             if let Some(node) = dying {
                 world.nodes[node].process.kill();
