@@ -39,7 +39,7 @@ fn await_accepted(node: &Server) -> String {
 fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
     let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
-    nodes.iter().for_each(|node| await_ready(node));
+    nodes.iter().for_each(await_ready);
     await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
     let revoked = nodes[0].issue(json!({"user": "alice"}));
@@ -59,7 +59,7 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
 fn what_another_node_may_remember_is_not_refused_at_once() {
     let mut redis = RedisServer::start();
     let (node, other) = (Server::on(&redis, &[WINDOW]), Server::on(&redis, &[FORGETFUL]));
-    [&node, &other].iter().for_each(|node| await_ready(node));
+    [&node, &other].into_iter().for_each(await_ready);
     await_counts(&redis);
     let lost = other.issue(json!({"user": "alice"}));
     assert_eq!(node.auth(&lost["token"]).status, 200);
