@@ -310,7 +310,7 @@ async fn a_validator_without_its_runtime_is_unavailable() {
     let given = [
         ("DOORWARD_REDIS_URL", &*redis.url()),
         ("DOORWARD_CACHE_ENTRIES", "0"),
-        ("DOORWARD_REDIS_TIMEOUT", "50ms"),
+        ("DOORWARD_REDIS_TIMEOUT", "3s"),
     ];
     let node = Node::start(&settings(&given)).await.unwrap();
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;

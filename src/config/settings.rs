@@ -19,7 +19,7 @@ use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
-use super::parse::store::{durable_writes, key_prefix, store_url};
+use super::parse::store::{durable_writes, key_prefix, node_name, store_url};
 use super::setting::{Exposure, Setting};
 use crate::foreign::ForeignForm;
 use crate::model::field_rules::MAX_AGE_SECONDS;
@@ -129,6 +129,8 @@ settings! {
     validation_threads: usize = number(0..=256),
         "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
 
+    node_name: String = node_name,
+        "node-name", "TEXT", "", "Name of this node for operators; if empty, the name of the host";
     redis_url: StoreUrl = store_url,
         "redis-url", "URL", "",
         "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;

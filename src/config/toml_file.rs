@@ -84,7 +84,7 @@ fn text_of(value: &DeValue<'_>, is_list: bool) -> Result<String, String> {
         }
         DeValue::Array(_) => Err("is a list, but takes one value".into()),
         DeValue::Table(_) => Err("is a table, but takes a value".into()),
-        DeValue::Datetime(_) => Err("is a date or a time, but takes a value in quotes".into()),
+        DeValue::Datetime(time) => Ok(time.to_string()),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod event;
 pub mod field_rules;
 pub mod idempotency;
 pub mod import;
+pub mod node_report;
 pub mod revoke_reason;
 pub mod route_check;
 pub mod takeover;

@@ -223,8 +223,9 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
 #[test]
 fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     let redis = RedisServer::start();
-    // The script that writes accesses reads tokens too, so the interval is longer than the test.
-    let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m")];
+    // The script that writes accesses reads tokens too, so the interval is longer than the test. A late heartbeat would
+    // empty the near cache.
+    let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m"), ("DOORWARD_LEASE", "60s")];
     let issuer = Server::on(&redis, &quiet);
     let tokens = issue_many(&issuer, MAX);
     let server = Server::on(&redis, &quiet);

@@ -1,8 +1,9 @@
-//! The URL of the store, and the prefix of its keys.
+//! The URL of the store, the prefix of its keys, and the name that a node has in it.
 
 use std::ops::RangeInclusive;
 
 use super::scalar::{Parsed, missing_feature, number};
+use crate::model::node_report::NODE_NAME_MAX_CHARS;
 use crate::values::{DurableWrites, RedisUrl, StoreUrl};
 
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
@@ -45,6 +46,14 @@ pub(crate) fn durable_writes(text: &str) -> Parsed<DurableWrites> {
     }
 }
 
+/// Parses the name of a node.
+pub(crate) fn node_name(text: &str) -> Parsed<String> {
+    if text.len() <= NODE_NAME_MAX_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.into());
+    }
+    Err(format!("is not 1 to {NODE_NAME_MAX_CHARS} visible ASCII characters"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +73,14 @@ mod tests {
             assert_eq!(problem, (!is_there).then(|| missing_feature(feature)), "{text}");
         }
         assert_eq!(store_url(""), Ok(StoreUrl::Memory));
+    }
+
+    #[test]
+    fn a_node_name_has_visible_characters() {
+        assert_eq!((node_name(""), node_name("a-1")), (Ok("".into()), Ok("a-1".into())));
+        for text in ["a b", "é", "\n", &"x".repeat(65)] {
+            assert!(node_name(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -22,7 +22,6 @@ use super::redis::RedisCollector;
 use super::replay::ReplayCollector;
 use super::store::StoreCollector;
 use super::validations::ValidationCollector;
-use crate::clock::{Clock, ClockReading};
 use crate::logging;
 use crate::node::readiness::Readiness;
 use crate::node::running::Node;
@@ -38,7 +37,6 @@ pub struct Metrics {
     pub admin_refusals: Counter,
     /// The counters of the export of traces.
     pub trace_spans: SpanCounters,
-    started: ClockReading,
 }
 
 impl Metrics {
@@ -51,7 +49,6 @@ impl Metrics {
             validations: node.validations().clone(),
             admin_refusals: Counter::default(),
             trace_spans: SpanCounters::default(),
-            started: service.clock().reading(),
         };
         metrics.registry().register_collector(Box::new(ProcessCollector));
         metrics.collect(ValidationCollector(metrics.validations.clone()));
@@ -102,11 +99,6 @@ impl Metrics {
     /// Returns the metrics as text.
     pub fn text(&self, format: TextFormat) -> String {
         format.encode(&self.registry())
-    }
-
-    /// Returns the milliseconds since the node's start.
-    pub fn uptime_ms(&self, clock: &Clock) -> u64 {
-        clock.elapsed_ns(self.started) / 1_000_000
     }
 
     /// Locked to register and for a scrape, never for a request.

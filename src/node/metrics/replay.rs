@@ -12,7 +12,7 @@ pub(super) struct ReplayCollector(pub(super) Store);
 
 impl Collector for ReplayCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        let Some((size, merged)) = self.0.replay_stats() else { return Ok(()) };
+        let Some((size, merged, masters)) = self.0.replay_stats() else { return Ok(()) };
         let encoder = &mut encoder;
         let about = ("replay_entries", "Acknowledged changes that this node remembers, by kind.");
         let kinds = [("revocations", size.revocations), ("endings", size.endings), ("changes", size.changes)];
@@ -21,6 +21,9 @@ impl Collector for ReplayCollector {
         gauge(encoder, "replay_bytes", help, size.change_bytes as f64)?;
         let help = "Remembered changes that were forgotten early because there were too many.";
         counter(encoder, "replay_forgotten", help, size.forgotten)?;
+        let about = ("replay_waiting_masters", "Masters that this node waits for: it merges, or others may.");
+        let waiting = [("merging", masters.merging), ("settling", masters.settling)];
+        gauges(encoder, about, waiting.map(|(state, count)| ([("state", state)], count as f64)))?;
         let help = "Merges of remembered changes into a master's data.";
         counter(encoder, "replay_merges", help, merged.merges)?;
         let help = "Time that the merges took.";

@@ -12,6 +12,7 @@ use crate::entropy::Entropy;
 use crate::logging::{DueLine, RepeatedFault};
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::node::reporter::Reporter;
 use crate::request_check::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::connections::ConnectionsByListener;
@@ -44,6 +45,8 @@ pub struct AdminPlane {
     pub connections: ConnectionsByListener,
     /// Answers `/metrics` and `/v1/stats`.
     pub metrics: Arc<Metrics>,
+    /// Answers `/v1/nodes`.
+    pub reporter: Arc<Reporter>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,
     /// Answers `/v1/status`: the last reload of the settings.

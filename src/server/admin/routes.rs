@@ -3,7 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    cutoffs, devices, events, imports, openapi, related, stats, status, takeovers, tokens, users, validate,
+    cutoffs, devices, events, imports, nodes, openapi, related, stats, status, takeovers, tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -45,6 +46,7 @@ const ROUTES: &[Route] = &[
     get("/v1/key", Read(NONE, |call| Box::pin(status::show_key(call)))),
     get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
     get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
+    get("/v1/nodes", Read(METRICS, |call| Box::pin(nodes::list(call)))),
     post(
         "/v1/tokens",
         Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),

@@ -226,6 +226,7 @@ async fn admin_plane(
         calls: AdminCalls::register(metrics),
         connections,
         metrics: metrics.clone(),
+        reporter: node.reporter().clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
         console: config.console,

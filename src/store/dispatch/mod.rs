@@ -6,6 +6,7 @@
 pub mod cutoffs;
 pub mod devices;
 pub mod imports;
+pub mod node_reports;
 #[cfg(feature = "redis")]
 pub mod redis_only;
 pub mod related;

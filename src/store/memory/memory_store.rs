@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
 use crate::model::cutoff::{Cutoff, CutoffName};
+use crate::model::node_report::ReportedNode;
 use crate::model::token::RelatedObject;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::feed::Feed;
@@ -31,6 +32,8 @@ pub struct MemoryStore {
     pub(crate) next_pruned: AtomicUsize,
     token_key: OnceLock<String>,
     pub(crate) cutoffs: Mutex<BTreeMap<CutoffName, Cutoff>>,
+    /// By the id of the node.
+    pub(crate) node_reports: Mutex<BTreeMap<String, ReportedNode>>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
 }
@@ -52,6 +55,7 @@ impl MemoryStore {
             next_pruned: AtomicUsize::new(0),
             token_key,
             cutoffs: Mutex::default(),
+            node_reports: Mutex::default(),
             feed: Feed::default(),
             changes: ChangeCounters::default(),
         }

@@ -7,6 +7,7 @@ pub mod events;
 pub mod importing;
 pub mod issuing;
 pub mod memory_store;
+pub mod node_reports;
 pub mod pruning;
 pub mod related;
 pub mod requests;

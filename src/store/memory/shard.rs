@@ -217,8 +217,19 @@ impl Requests {
         }
     }
 
-    /// Keeps the answer of a request.
-    pub(crate) fn keep(&mut self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
+    /// Keeps the answer of a request, unless another is kept. Returns the one that is kept.
+    pub(crate) fn keep_first(&mut self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) -> Vec<u8> {
+        let claim = self.claims.get(&request.name).filter(|claim| claim.until_ms > now_ms);
+        match claim.filter(|claim| claim.body == request.body && !claim.answer.is_empty()) {
+            Some(claim) => claim.answer.clone(),
+            None => {
+                self.keep(request, answer, now_ms);
+                answer.to_vec()
+            }
+        }
+    }
+
+    fn keep(&mut self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
         let claim = RememberedRequest {
             body: request.body,
             answer: answer.to_vec(),

@@ -20,6 +20,15 @@ export class Api {
     return this.call('POST', '/v1/tokens', { user, ip: '203.0.113.7', ...fields })
   }
 
+  /** Validates a token string after an outage: again while the answer is 503. @returns {Promise<number>} the status */
+  async authAfterOutage(token) {
+    for (;;) {
+      const status = await this.auth(token)
+      if (status !== 503) return status
+      await new Promise((resume) => setTimeout(resume, 10))
+    }
+  }
+
   /** Validates a token string. @returns {Promise<number>} the status */
   async auth(token) {
     return (await fetch(`${this.validation}/auth`, { headers: { Authorization: `Bearer ${token}` } })).status

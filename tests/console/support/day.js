@@ -42,6 +42,6 @@ export async function operatorsDay(browser, node, redis) {
   await redis.start()
   await page.getByText('Node ready').waitFor()
   await events.getByText('Events may be missing here').waitFor()
-  assert.equal(await node.auth(kept.token), 200, 'nobody was logged out')
+  assert.equal(await node.authAfterOutage(kept.token), 200, 'nobody was logged out')
   await Promise.all([page, feed].map(closeWithoutFaults))
 }

@@ -57,6 +57,8 @@ export class Node extends Api {
       DOORWARD_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_KEY: KEY,
+      // A busy machine is no outage.
+      DOORWARD_REDIS_TIMEOUT: '10s',
       ...settings,
     }
     const child = launch(BINARY, [], env)
@@ -70,6 +72,13 @@ export class Node extends Api {
 
   async stop() {
     await end(this.#process)
+  }
+
+  /** Lets the node stop in order. */
+  async terminate() {
+    const exited = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    await exited
   }
 
   /** Makes the node read its settings again. */

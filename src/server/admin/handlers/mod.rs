@@ -6,6 +6,7 @@ pub mod events;
 pub mod import_records;
 pub mod import_results;
 pub mod imports;
+pub mod nodes;
 pub mod openapi;
 pub mod related;
 pub mod stats;

@@ -34,7 +34,7 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
 
 /// What this node remembers of acknowledged changes; null on the embedded store.
 fn replay(store: &Store) -> Value {
-    let Some((size, merged)) = store.replay_stats() else { return Value::Null };
+    let Some((size, merged, masters)) = store.replay_stats() else { return Value::Null };
     json!({
         "revocations": size.revocations,
         "endings": size.endings,
@@ -42,6 +42,8 @@ fn replay(store: &Store) -> Value {
         "change_bytes": size.change_bytes,
         "forgotten": size.forgotten,
         "merges": merged.merges,
+        "merging": masters.merging,
+        "settling": masters.settling,
     })
 }
 

@@ -14,6 +14,7 @@ pub mod event_feed;
 pub mod events;
 pub mod imported_devices;
 pub mod imports;
+pub mod node_reports;
 pub mod related;
 pub mod requests;
 pub mod reverse_index;

@@ -124,6 +124,7 @@ impl RedisStore {
             }
             [Value::Int(1), revoked] => {
                 self.remember_new_token(token, &fields);
+                self.remember_done_request(call, hash_tag, Some(record.id));
                 Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit, call.now_ms)?))
             }
             _ => Err(unexpected("issue_token")),
@@ -146,7 +147,7 @@ impl RedisStore {
             once: Option<OnceArgs>,
         }
         let record = &token.record;
-        let once = call.once.map(|name| OnceArgs::of(name, Some(record.id)));
+        let once = self.once_args(call, record.id.hash_tag(), Some(record.id))?;
         let args = Args { user: record.user(), new: self.new_token_args(token), once };
         let at = (self.keys.token(record.id), record.id.hash_tag());
         self.run_script(ScriptCall::new(script, at, call, &args).with_bytes(field_args(fields))).await
@@ -236,7 +237,7 @@ impl RedisStore {
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),
-            once: call.once.map(|name| OnceArgs::of(name, Some(id))),
+            once: self.once_args(call, id.hash_tag(), Some(id))?,
         };
         let new_hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
         let at = (self.keys.token(id), id.hash_tag());
@@ -262,8 +263,12 @@ impl RedisStore {
             (Value::Int(1), Some(reason)) => {
                 self.changes.revoked.add(reason, 1);
                 self.remember_revoked([&id], reason, call.now_ms);
+                self.remember_done_request(call, id.hash_tag(), Some(id));
             }
-            (Value::Int(1), None) if change.edits() => self.remember_token(id, fields, last_access),
+            (Value::Int(1), None) if change.edits() => {
+                self.remember_token(id, fields, last_access);
+                self.remember_done_request(call, id.hash_tag(), Some(id));
+            }
             _ => {}
         }
         Ok(ChangeStep::Done(match status {

@@ -16,7 +16,9 @@ impl RedisStore {
         #[derive(Serialize)]
         struct Args<'a> {
             user: &'a str,
+            trace_ms: u64,
         }
+        let args = Args { user, trace_ms: self.trace_ms() };
         let (hash_tag, call) = (HashTag::of_user(user), self.advancing_call(call));
         // First, because the erasure removes the list of them.
         let ended = match self.end_takeovers_of_user(user, &call()).await {
@@ -27,7 +29,7 @@ impl RedisStore {
         loop {
             let at = (self.keys.index(user), hash_tag);
             let now = call();
-            let script_call = ScriptCall::new(&self.scripts.erase_user, at, &now, &Args { user }).urgent();
+            let script_call = ScriptCall::new(&self.scripts.erase_user, at, &now, &args).urgent();
             let answer: Value = self.run_script(script_call).await?;
             let (revoked, is_erased): (Vec<String>, bool) =
                 redis::from_redis_value(answer).map_err(|_| unexpected("erase_user"))?;
@@ -62,8 +64,10 @@ impl RedisStore {
         struct Args<'a> {
             user: &'a str,
             locked: bool,
+            trace_ms: u64,
         }
-        let (hash_tag, args) = (HashTag::of_user(user), Args { user, locked: is_locked });
+        let args = Args { user, locked: is_locked, trace_ms: self.trace_ms() };
+        let hash_tag = HashTag::of_user(user);
         let at = (self.keys.index(user), hash_tag);
         let script_call = ScriptCall::new(&self.scripts.lock_user, at, call, &args).urgent();
         let (is_changed, locators): (bool, Vec<String>) = self.run_script(script_call).await?;

@@ -3,13 +3,14 @@
 use redis::{Value, cmd};
 use serde::Serialize;
 
-use super::entries::{Change, ChangeKey, RememberedTakeover};
+use super::entries::{Change, ChangeKey, RememberedRequest, RememberedTakeover};
 use super::merge_calls::{as_answer, decoded_device};
 use super::merge_run::{MergeCall, MergeCommand};
 use super::merged::MergeTimes;
 use super::packed_fields::PackedFields;
 use crate::foreign::UuidDigest;
 use crate::model::device_key::DeviceKey;
+use crate::model::idempotency::BodyDigest;
 use crate::model::import::MAX_USERS_PER_UUID;
 use crate::model::takeover::MAX_TAKEOVERS_PER_USER;
 use crate::model::token::Token;
@@ -65,8 +66,35 @@ impl RedisStore {
                     calls.push(self.takeover_entry_call(takeover, kept_until_ms, times));
                 }
             }
+            (ChangeKey::Request(name), Change::Request(request)) => {
+                // A value with the answer takes the place of one without.
+                let replaces = request.value.len() > BodyDigest::BYTES;
+                calls.extend(self.request_call((self.keys.request(*name), key), request, replaces, times));
+            }
+            (ChangeKey::DoneRequest(tag, name), Change::Request(request)) => {
+                let at = (self.keys.done_request(*tag, *name), key);
+                calls.extend(self.request_call(at, request, false, times));
+            }
             _ => {}
         }
+    }
+
+    /// Returns the call that writes what is kept of a request, unless its time is over.
+    fn request_call<'a>(
+        &self,
+        (key, of): (String, &ChangeKey),
+        request: &RememberedRequest,
+        replaces: bool,
+        times: MergeTimes,
+    ) -> Option<TaggedCall<'a>> {
+        let ttl_ms = request.until_ms.checked_sub(times.now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
+        let mut set = cmd("SET");
+        set.arg(key).arg(&*request.value).arg("PX").arg(ttl_ms);
+        if !replaces {
+            set.arg("NX");
+        }
+        let call = MergeCall { command: MergeCommand::Plain(set), note: Box::new(|_, _| {}) };
+        Some((of.hash_tag(), call))
     }
 
     fn object_entry_call<'a>(

@@ -9,7 +9,26 @@ use crate::store::redis::redis_store::RedisStore;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::HashTag;
 
+/// The masters that a node waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitingMasters {
+    /// Masters into whose data this node is merging: it serves nothing of them.
+    pub merging: usize,
+    /// Masters that settle: other nodes may be merging, so this node refuses nothing there.
+    pub settling: usize,
+}
+
 impl RedisStore {
+    /// Counts the masters that this node waits for.
+    pub(crate) fn waiting_masters(&self) -> WaitingMasters {
+        let now_ms = self.node_cache.clock.boottime_ms();
+        let masters = self.masters_with_tokens();
+        WaitingMasters {
+            merging: masters.iter().filter(|master| master.data.is_merging()).count(),
+            settling: masters.iter().filter(|master| master.data.is_settling(now_ms)).count(),
+        }
+    }
+
     /// Returns whether another node may be about to write what this node does not find under this hash tag.
     pub(crate) fn is_settling(&self, hash_tag: HashTag) -> bool {
         self.topology.is_settling(hash_tag, self.node_cache.clock.boottime_ms())
