@@ -9,7 +9,7 @@ use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
 use super::commands::{
     completions, cutoff, device, events, hash_key, import, man, new_key, nodes, stats, takeover, token, user,
 };
-use super::doctor::command::doctor;
+use super::doctor::output::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{fail, print};
 use super::serve::serve;

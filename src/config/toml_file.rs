@@ -6,9 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::did_you_mean::did_you_mean;
 use super::given::{GivenText, GivenTexts, value_or_path};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, did_you_mean};
 use super::parse::list::items;
 use super::setting::{CONFIG, Setting};
 use super::settings::SETTINGS;

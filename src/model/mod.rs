@@ -1,7 +1,6 @@
 //! The records and their rules: pure values, without a store, a clock or a network.
 
 pub mod cutoff;
-pub mod device_import;
 pub mod device_key;
 pub mod event;
 pub mod field_rules;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::identified::Identified;
 use super::identify::client_of;
-use super::judgement::Access;
+use super::judgement::{Access, Identified};
 use super::validator::Validator;
 use crate::foreign::{ForeignDigest, FormSet};
 use crate::logging::audit::AuditedRequest;

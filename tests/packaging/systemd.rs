@@ -50,5 +50,8 @@ fn each_release_has_a_reload() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(of_type(&unit_of("trixie")), ["Type=notify-reload"]);
-    assert_eq!(of_type(&unit_of("bookworm")), ["Type=notify", "ExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'"]);
+    assert_eq!(
+        of_type(&unit_of("bookworm")),
+        ["Type=notify", "ExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'"]
+    );
 }

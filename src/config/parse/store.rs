@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::scalar::{Parsed, missing_feature};
+use super::scalar::{Parsed, missing_feature, number};
 use crate::model::node_report::NODE_NAME_MAX_CHARS;
-use crate::values::{RedisUrl, StoreUrl};
+use crate::values::{DurableWrites, RedisUrl, StoreUrl};
 
 const KEY_PREFIX_BYTES: RangeInclusive<usize> = 1..=64;
 
@@ -36,6 +36,22 @@ pub(crate) fn node_name(text: &str) -> Parsed<String> {
         return Ok(text.into());
     }
     Err(format!("is not 1 to {NODE_NAME_MAX_CHARS} visible ASCII characters"))
+}
+
+/// The most replicas that a change can wait for.
+const MAX_REPLICAS: u8 = 16;
+
+/// Parses `none`, `replicas:N` or `disk`.
+pub(crate) fn durable_writes(text: &str) -> Parsed<DurableWrites> {
+    match (text, text.strip_prefix("replicas:")) {
+        ("none", _) => Ok(DurableWrites::None),
+        ("disk", _) => Ok(DurableWrites::Disk),
+        (_, Some(count)) => match number(1..=MAX_REPLICAS)(count) {
+            Ok(count) => Ok(DurableWrites::Replicas(count)),
+            Err(_) => Err(format!("names no number of replicas from 1 to {MAX_REPLICAS}")),
+        },
+        _ => Err("is none of none, replicas:N and disk".into()),
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +88,23 @@ mod tests {
         assert_eq!(key_prefix("dw:"), Ok("dw:".into()));
         for text in ["", "a b", "a{", "}", "*", "?", "[", "é", "\n", &"x".repeat(65)] {
             assert!(key_prefix(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_to_wait_for_is_parsed() {
+        assert_eq!(durable_writes("none"), Ok(DurableWrites::None));
+        assert_eq!(durable_writes("replicas:2"), Ok(DurableWrites::Replicas(2)));
+        assert_eq!(durable_writes("disk"), Ok(DurableWrites::Disk));
+        for text in ["replicas:0", "replicas:17", "replicas:+1", "replicas:"] {
+            assert_eq!(
+                durable_writes(text).unwrap_err(),
+                "names no number of replicas from 1 to 16",
+                "{text}"
+            );
+        }
+        for text in ["", "replicas", "Disk", "disk ", "2"] {
+            assert_eq!(durable_writes(text).unwrap_err(), "is none of none, replicas:N and disk", "{text}");
         }
     }
 }

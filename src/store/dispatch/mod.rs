@@ -5,7 +5,6 @@
 
 pub mod cutoffs;
 pub mod devices;
-pub mod imported_devices;
 pub mod imports;
 pub mod node_reports;
 #[cfg(feature = "redis")]

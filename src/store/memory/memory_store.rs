@@ -1,18 +1,18 @@
 //! The embedded store: shards of users under locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
-use super::objects::Objects;
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
 use crate::model::cutoff::{Cutoff, CutoffName};
 use crate::model::node_report::ReportedNode;
+use crate::model::token::RelatedObject;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
-use crate::token_string::HashTag;
+use crate::token_string::{HashTag, TokenId};
 
 /// The embedded store. All data of a user is in one shard, so an operation on a user holds one lock.
 pub struct MemoryStore {
@@ -77,3 +77,6 @@ impl MemoryStore {
         self.token_key.get().cloned()
     }
 }
+
+/// The tokens of each object.
+pub(crate) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;

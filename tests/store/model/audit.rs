@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use doorward::internals::foreign::UuidDigest;
-use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::idempotency::REMEMBERED_MS;
+use doorward::internals::model::import::MAX_USERS_PER_UUID;
 use doorward::internals::model::node_report::REPORT_KEPT_MS;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};

@@ -18,7 +18,7 @@
 //!
 //! Until a new master is known, operations fail with [`StoreError::Unavailable`](crate::store::error::StoreError).
 //! Cached tokens pass until their connection is lost, and after that only in a configured stale grace.
-//! `inspection/failover.rs` warns if the Redis settings let a failover bring revoked tokens back for longer than
+//! `inspection/replication.rs` warns if the Redis settings let a failover bring revoked tokens back for longer than
 //! guaranteed.
 //!
 //! # Why not the redis crate's cluster client

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::script_call::ScriptCall;
 use crate::foreign::UuidDigest;
-use crate::model::device_import::MAX_USERS_PER_UUID;
 use crate::model::device_key::{DeviceId, DeviceKey};
+use crate::model::import::MAX_USERS_PER_UUID;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;

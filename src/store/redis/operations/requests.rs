@@ -74,7 +74,8 @@ impl RedisStore {
         let at = (self.keys.request(request.name), request.name.hash_tag());
         let args = Args { name: request.name.text(), ttl_ms: REMEMBERED_MS };
         let script_call = ScriptCall::new(&self.scripts.keep_answer, at, call, &args);
-        let kept: Vec<u8> = self.run_script(script_call.with_bytes([request.body.as_bytes(), answer])).await?;
+        let kept: Vec<u8> =
+            self.run_script(script_call.with_bytes([request.body.as_bytes(), answer])).await?;
         self.remember_request(request, &kept, call.now_ms);
         Ok(kept)
     }
