@@ -12,7 +12,6 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::credentials::{credential_header, further_cookies, header_schemes};
-use super::parse::durable_writes::durable_writes;
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, grpc_listen_addr, listen_addr, optional_listen_addr, optional_path};
@@ -20,12 +19,12 @@ use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
-use super::parse::store::{key_prefix, store_url};
+use super::parse::store::{durable_writes, key_prefix, node_name, store_url};
 use super::setting::{Exposure, Setting};
 use crate::foreign::ForeignForm;
 use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
-use crate::values::stale_grace::MAX_STALE_GRACE_MS;
+use crate::values::store_options::MAX_STALE_GRACE_MS;
 use crate::values::{
     AccessLogRule, ApiKey, CredentialHeader, DurableWrites, FurtherCookie, HeaderScheme, ListenAddr,
     LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl,
@@ -130,6 +129,8 @@ settings! {
     validation_threads: usize = number(0..=256),
         "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
 
+    node_name: String = node_name,
+        "node-name", "TEXT", "", "Name of this node for operators; if empty, the name of the host";
     redis_url: StoreUrl = store_url,
         "redis-url", "URL", "",
         "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;

@@ -107,7 +107,19 @@ impl ValidationSums {
         &self.timed[by as usize][result as usize]
     }
 
-    /// Returns the number of validations, batches included.
+    /// Returns the number of validations with this result, batches included.
+    pub fn total(&self, result: ValidationResult) -> u64 {
+        JudgedBy::ALL.iter().map(|by| self.count(result, *by)).sum()
+    }
+
+    /// Returns the durations of all single validations.
+    pub fn latency(&self) -> LatencySums {
+        let mut all = LatencySums::default();
+        self.timed.iter().flatten().for_each(|timed| all.add(timed));
+        all
+    }
+
+    /// Returns the number of validations with this result and source, batches included.
     pub fn count(&self, result: ValidationResult, by: JudgedBy) -> u64 {
         self.timed(result, by).count() + self.batched[by as usize][result as usize]
     }

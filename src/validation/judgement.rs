@@ -4,7 +4,7 @@ use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{KnownRecord, Transport};
-use crate::token_string::VerifiedToken;
+use crate::token_string::{UnverifiedToken, VerifiedToken};
 
 /// Whether a successful validation counts as an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Judged<R> {
     /// Judged without waiting, and what the caller made of the judgement.
     Done(R),
     /// The token must be read: [`Validator::look_up`](super::validator::Validator::look_up).
-    MustRead(LookUp<'static>),
+    MustRead(LookUp),
 }
 
 /// A validation: what matters besides the token string.
@@ -48,8 +48,8 @@ pub struct Asked<'a> {
 
 /// A token string that what is known here is not enough to judge.
 #[derive(Debug)]
-pub struct LookUp<'a> {
-    pub(crate) asked: Asked<'a>,
+pub struct LookUp {
+    pub(crate) asked: Asked<'static>,
     pub(crate) sought: Sought,
 }
 
@@ -62,12 +62,7 @@ pub(crate) enum Sought {
     Alias(Box<[ForeignDigest]>),
 }
 
-impl<'a> LookUp<'a> {
-    /// Tells the request that carried the token string, for the audit log and the client's address.
-    pub fn of_request(self, request: &'a AuditedRequest) -> Self {
-        Self { asked: Asked { request: Some(request), ..self.asked }, ..self }
-    }
-
+impl LookUp {
     /// The part of the request that carried the token; `None` where that does not matter.
     pub fn via(&self) -> Option<Transport> {
         self.asked.via
@@ -83,4 +78,18 @@ pub(crate) enum Missing {
     FreshRecord,
     /// Only the revocation that follows the reuse of a rotated-out secret.
     Revocation,
+}
+
+/// The kind of a token string.
+pub(crate) enum Identified {
+    /// Native and well-formed; its MAC is not verified yet.
+    Native(UnverifiedToken),
+    /// Foreign, of an imported token.
+    Foreign(VerifiedToken),
+    /// Foreign; whether its token was imported is to be looked up by `resolve`.
+    Unresolved(Box<[ForeignDigest]>),
+    /// Foreign; less than a lease ago, its token was not imported.
+    Unknown,
+    /// The string has none of its possible forms, or a wrong signature.
+    Malformed,
 }

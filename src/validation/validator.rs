@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::counters::ValidationCounters;
-use super::identified::Identified;
 use super::identity::Identity;
-use super::judgement::{Access, Asked, Judged, Judgement, Missing};
+use super::judgement::{Access, Asked, Identified, Judged, Judgement, Missing};
 use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
@@ -50,7 +49,7 @@ impl Validator {
         };
         match self.judge(token_string, FormSet::ALL, via, access, kept) {
             Judged::Done(shown) => shown,
-            Judged::MustRead(look_up) => self.in_time(self.look_up(look_up, kept)).await,
+            Judged::MustRead(look_up) => self.in_time(self.look_up(&look_up, None, kept)).await,
         }
     }
 
@@ -67,7 +66,7 @@ impl Validator {
     ) -> R {
         match self.judge(token_string, forms, via, access, &show) {
             Judged::Done(shown) => shown,
-            Judged::MustRead(look_up) => self.look_up(look_up.of_request(request), show).await,
+            Judged::MustRead(look_up) => self.look_up(&look_up, Some(request), show).await,
         }
     }
 
@@ -91,13 +90,13 @@ impl Validator {
             Identified::Malformed => self.service.with_token_keys(|_| None)?,
         };
         let Some(verified) = verified else { return Ok(None) };
-        let record = self.read(&verified, Missing::Record, asked).await?;
-        let now_ms = self.service.clock().now_ms();
+        let current = self.read(&verified, Missing::Record, asked).await?;
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.
         let is_opened = |record: &Arc<TokenRecord>| {
-            record.is_opened_by(&verified.secret_hash, now_ms) && !self.service.cutoffs.refuse(record)
+            record.is_opened_by(&verified.secret_hash, current.read_at.now_ms)
+                && !self.service.cutoffs.refuse(record)
         };
-        Ok(record.filter(is_opened).map(|record| record.id))
+        Ok(current.record.filter(is_opened).map(|record| record.id))
     }
 
     /// Bounds a look-up in time, because its connection may belong to a runtime that no longer runs.

@@ -23,6 +23,7 @@ pub mod prometheus;
 pub mod proxies;
 pub mod recovery;
 pub mod redis;
+pub mod redis_call;
 pub mod relay;
 pub mod sentinel;
 pub mod server;

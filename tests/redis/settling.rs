@@ -1,14 +1,14 @@
 //! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
 //! is no refusal yet.
 
-use doorward::Clock;
-use serde_json::json;
+use doorward::system::Clock;
+use serde_json::{Value, json};
 
 use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::recovery::{await_answer, await_passes, await_ready, await_refused};
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, token_path};
+use crate::common::server::{Server, key, token_path};
 
 /// Longer than any test, so that nothing is forgotten while a busy machine waits.
 const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
@@ -80,6 +80,36 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
         assert_eq!(await_answer(&node, ask).status, refusal);
         assert!(clock.boottime_ms() >= may_refuse_at_ms);
     }
+}
+
+#[test]
+fn a_request_is_done_once_although_redis_has_lost_it() {
+    let mut redis = RedisServer::start();
+    let node = Server::on(&redis, &[WINDOW]);
+    await_ready(&node);
+    let send = |path: &str, body: &Value| {
+        node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
+    };
+    let (login, device) = (json!({"user": "alice", "ip": "192.0.2.1"}), json!({"uuid": "phone"}));
+    let string = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+    let import = json!({"tokens": [{"scheme": "drf", "user": "dave", "token": string}]});
+    let issued = send("/v1/tokens", &login).json();
+    let rotation = format!("{}/rotate", token_path(&issued["id"]));
+    let rotated = send(&rotation, &json!({})).json();
+    let devices = "/v1/users/alice/devices";
+    assert_eq!(send(devices, &device).status, 201);
+    let imported = send("/v1/import", &import);
+
+    redis.restart();
+    await_accepted(&node);
+    for (path, body) in [("/v1/tokens", &login), (&rotation, &json!({})), (devices, &device)] {
+        let problem = await_answer(&node, || send(path, body)).json();
+        assert_eq!(problem["type"], "urn:doorward:problem:idempotency-replay", "{path}: {problem}");
+    }
+    assert_eq!(send("/v1/tokens", &login).json()["token"], issued["id"]);
+    assert_eq!(send("/v1/tokens", &json!({"user": "bob", "ip": "192.0.2.1"})).status, 422, "another body");
+    assert_eq!(send("/v1/import", &import).json(), imported.json());
+    await_passes(&node, &rotated);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::common::ports::Port;
 use crate::common::recovery::{await_heard, await_passes, await_ready, await_unready, issue_soon, ready};
 use crate::common::redis::RedisServer;
+use crate::common::redis_call::call;
 use crate::common::server::{Server, assert_invalid_token, identity, run};
 use crate::common::tls::Authority;
 
@@ -21,7 +22,7 @@ fn start(authority: &Authority) -> Redis {
     let (cert, key, ca) = (path(identity.cert), path(identity.key), path(authority.cert()));
     let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
     let more = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
-    // The plaintext port is not used; redis-cli uses the unix socket.
+    // The plaintext port is not used; `RedisServer::cli` uses the unix socket.
     let server =
         RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat()).holding(reserved);
     server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
@@ -65,7 +66,10 @@ fn replaced_redis_authorities_are_reloaded() {
     let token = node.issue(json!({}));
     let identity_of_redis = second.issue("redis");
     let [cert, key] = [identity_of_redis.cert, identity_of_redis.key].map(|path| path.display().to_string());
-    let cli = |command: &[&str]| redis.server.cli(&[&["-a", "p@ss", "--no-auth-warning"], command].concat());
+    let cli = |command: &[&str]| {
+        let mut connection = redis.server.connect().unwrap();
+        [&["AUTH", "p@ss"][..], command].map(|command| call(&mut connection, command).unwrap())
+    };
     cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
     cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     await_unready(&node);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::cookie::cookie_name;
-use super::header_scheme::header_scheme;
+use super::credentials::header_scheme;
 use super::scalar::{Parsed, choice, number};
 use super::tables::{parse_tables, set_each, table_name};
 use crate::foreign::form::{MAX_CHARS, MIN_CHARS};

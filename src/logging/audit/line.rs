@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use tracing::field::display;
 
 use super::entry::AuditEntry;
-use super::request::AuditedRequest;
 use crate::logging::text::cut;
 use crate::model::event::Actor;
 use crate::named_enum::named_enum;
@@ -124,4 +123,13 @@ impl<T: Display> Display for List<'_, T> {
             _ => write!(f, ",{item}"),
         })
     }
+}
+
+/// The part of an audit line that comes from the request behind the change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditedRequest {
+    /// The client's address, through all trusted proxies. `None` for a client on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The request id, if the request has one.
+    pub id: Option<String>,
 }

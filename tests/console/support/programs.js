@@ -74,6 +74,13 @@ export class Node extends Api {
     await end(this.#process)
   }
 
+  /** Lets the node stop in order. */
+  async terminate() {
+    const exited = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    await exited
+  }
+
   /** Makes the node read its settings again. */
   reload() {
     this.#process.kill('SIGHUP')

@@ -14,11 +14,9 @@ use std::task::{Poll, ready};
 
 use tokio::io::AsyncReadExt as _;
 
-use super::buffers;
 use super::request::{Next, parse_next};
-use super::response;
-use crate::request::client::DirectClient;
-use crate::request::origin::RequestOrigin;
+use super::{buffers, response};
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::request_check::decision::Decision;
 use crate::server::auth::decision::{AuthProgress, UndecidedAuth};
 use crate::server::auth::plane::ValidationPlane;
@@ -173,7 +171,7 @@ impl<'a, T: ClientStream> FastPathConnection<'a, T> {
     }
 
     async fn read_store(&mut self, undecided: UndecidedAuth) -> io::Result<bool> {
-        let busy = self.open.begin_request();
+        let busy = self.open.busy();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
         // Boxed: the future of each kept connection would have room for it.

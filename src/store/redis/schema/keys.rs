@@ -52,11 +52,12 @@ impl Keys {
 
     /// The key of a token.
     pub fn token(&self, id: TokenId) -> String {
-        // Made for every look-up, so without `format!`.
-        let parts = [&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()];
-        let mut key = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-        parts.iter().for_each(|part| key.push_str(part));
-        key
+        self.token_parts(id, |parts| parts.concat())
+    }
+
+    /// Calls `join` with the parts of the key of a token: a look-up joins them where it writes its command.
+    pub(crate) fn token_parts<R>(&self, id: TokenId, join: impl FnOnce([&str; 5]) -> R) -> R {
+        join([&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()])
     }
 
     /// The start of all keys of tokens, which client tracking listens to.
@@ -191,6 +192,16 @@ impl Keys {
         HashTag::of_user("cutoffs")
     }
 
+    /// The reports of the nodes about themselves.
+    pub fn node_reports(&self) -> String {
+        self.key('m', Self::node_tag(), "nodes")
+    }
+
+    /// The hash tag of the nodes' reports.
+    pub fn node_tag() -> HashTag {
+        HashTag::of_user("nodes")
+    }
+
     /// A key that never exists: deleting it checks that the server takes writes.
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
@@ -202,8 +213,8 @@ impl Keys {
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
-            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease()])
-            .chain([self.probe(), self.probe_at("-")])
+            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease(), self.node_reports()])
+            .chain([self.probe(), self.probe_at("-"), self.merging_at("-")])
             .collect()
     }
 
@@ -221,6 +232,11 @@ impl Keys {
     /// Such a key in the slot of this hash tag.
     pub fn probe_at(&self, tag: &str) -> String {
         format!("{}m:probe:{{{tag}}}", self.prefix)
+    }
+
+    /// The sign, in the slot of this hash tag, that a node is merging into the data of the master of that slot.
+    pub fn merging_at(&self, tag: &str) -> String {
+        format!("{}m:merging:{{{tag}}}", self.prefix)
     }
 }
 
@@ -274,6 +290,7 @@ mod tests {
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");
         assert_eq!(keys.walk_lease(), "dw:m:{01c1}:walk");
+        assert_eq!(keys.node_reports(), "dw:m:{703f}:nodes");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }
