@@ -17,7 +17,8 @@ pub struct LiveCutoffs {
     cutoffs: ArcSwapOption<Cutoffs>,
     /// When the read began that they came from, by the boottime.
     read_at_ms: AtomicU64,
-    /// The data that they came from ([`Store::cutoff_data`](crate::store::Store::cutoff_data)).
+    /// The number of the data that they came from ([`Store::cutoff_data`](crate::store::Store::cutoff_data)), plus one; 0 until
+    /// they were read once.
     data: AtomicU64,
     /// Held while they are read, so that an older answer never replaces a newer one.
     pub(super) reading: Mutex<()>,
@@ -51,7 +52,7 @@ impl LiveCutoffs {
 
     /// Whether they were read from this data of the store.
     pub(super) fn are_of(&self, data: u64) -> bool {
-        self.are_known() && self.data.load(Ordering::Acquire) == data
+        self.data.load(Ordering::Acquire) == data + 1
     }
 
     /// Returns all cut-offs; `None` until they were read once.
@@ -74,7 +75,7 @@ impl LiveCutoffs {
         }
         self.read_at_ms.store(read_at_ms, Ordering::Relaxed);
         // After the cut-offs themselves.
-        self.data.store(data, Ordering::Release);
+        self.data.store(data + 1, Ordering::Release);
         !is_same
     }
 }

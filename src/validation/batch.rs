@@ -331,7 +331,11 @@ impl Validator {
                 .and_then(Token::of_cached)
                 .map(Some)
                 .ok_or(error),
-            outcome => Ok(outcome?.map(|token| self.renewed_token(token))),
+            outcome => {
+                let token = outcome?;
+                self.service.require_cutoffs()?;
+                Ok(token.map(|token| self.renewed_token(token)))
+            }
         }
     }
 
