@@ -47,7 +47,7 @@ pub struct Undecided {
     look_up: LookUp<'static>,
     admission: Admission,
     /// The request as an audit line shows it, if the token string turns out to be a copy.
-    audited: Box<AuditedRequest>,
+    audited: AuditedRequest,
 }
 
 /// Decides on a request if that is possible without waiting. `answer` turns the decision into the answer while the record
@@ -78,7 +78,7 @@ pub fn decide<R>(
             return match judged {
                 Judged::Done(answer) => Progress::Decided(answer),
                 Judged::MustRead(look_up) => {
-                    let audited = Box::new(origin.audited(&settings.trusted_proxies, &settings.places));
+                    let audited = origin.audited(&settings.trusted_proxies, &settings.places);
                     Progress::MustRead(Undecided { look_up, admission, audited })
                 }
             };

@@ -326,9 +326,11 @@ impl Validator {
     async fn read_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
         self.service.require_cutoffs()?;
         match self.reader.token(verified.id).await {
-            Err(error @ StoreError::Unavailable(_)) => {
-                self.stale(verified, None).and_then(Token::of_cached).map(Some).ok_or(error)
-            }
+            Err(error @ StoreError::Unavailable(_)) => self
+                .stale(verified, None, self.service.clock().now_ms())
+                .and_then(Token::of_cached)
+                .map(Some)
+                .ok_or(error),
             outcome => Ok(outcome?.map(|token| self.renewed_token(token))),
         }
     }
@@ -346,11 +348,10 @@ impl Validator {
     ) -> Result<(), StoreError> {
         let read_again = async |(token, later): (&mut Option<Token>, &Later)| {
             let Some(found) = token.as_ref().map(|token| token.record.clone()) else { return Ok(()) };
-            let verified = later.verified;
             let read = RecordRead { record: Some(found.clone()), is_fresh: false };
-            let current = self.record_for(verified, read, request).await?;
+            let current = self.record_for(&later.verified, read, request).await?.record;
             if current.is_none_or(|current| !Arc::ptr_eq(&current, &found)) {
-                *token = self.read_token(&verified).await?;
+                *token = self.read_token(&later.verified).await?;
             }
             Ok(())
         };

@@ -5,12 +5,21 @@ use std::sync::Arc;
 use super::counters::{JudgedBy, ValidationResult};
 use super::judgement::{Asked, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
+use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{KnownRecord, RecordVerdict, TokenRecord, Transport};
 use crate::store::StoreError;
 use crate::store::record_read::RecordRead;
 use crate::token_string::VerifiedToken;
+
+/// The record to judge a string by.
+pub(crate) struct CurrentRecord {
+    /// `None` if there is no such token.
+    pub(crate) record: Option<Arc<TokenRecord>>,
+    /// The time after the read: a token that expired during it is expired.
+    pub(crate) read_at: ClockReading,
+}
 
 impl Validator {
     /// Reads what a judgement lacks, and returns what `show` makes of the judgement, which is counted and timed. The errors
@@ -23,15 +32,17 @@ impl Validator {
         let LookUp { asked, sought } = look_up;
         let read = match sought {
             Sought::Record(verified, missing) => {
-                self.read(&verified, missing, asked).await.map(|record| Some((verified, record)))
+                self.read(&verified, missing, asked).await.map(|current| Some((verified, current)))
             }
             // Boxed, so that the state of other look-ups is no larger for it.
             Sought::Alias(digests) => Box::pin(self.resolve_and_read(digests, asked)).await,
         };
-        // The time after the read: a token that expired during it is expired.
-        let read_at = self.service.clock().reading();
+        let read_at = match &read {
+            Ok(Some((_, current))) => current.read_at,
+            _ => self.service.clock().reading(),
+        };
         let judgement = match &read {
-            Ok(Some((verified, record))) => self.judge_read(verified, asked, record.as_ref(), read_at.now_ms),
+            Ok(Some((verified, current))) => self.judge_read(verified, asked, current),
             Ok(None) => Ok(Judgement::Refused),
             Err(error) => Err(error.clone()),
         };
@@ -47,22 +58,22 @@ impl Validator {
         &self,
         digests: Box<[ForeignDigest]>,
         asked: Asked<'_>,
-    ) -> Result<Option<(VerifiedToken, Option<Arc<TokenRecord>>)>, StoreError> {
+    ) -> Result<Option<(VerifiedToken, CurrentRecord)>, StoreError> {
         let Some(verified) = self.resolve(digests, asked.client()).await? else { return Ok(None) };
-        let record = self.read(&verified, Missing::Record, asked).await?;
-        Ok(Some((verified, record)))
+        let current = self.read(&verified, Missing::Record, asked).await?;
+        Ok(Some((verified, current)))
     }
 
     fn judge_read<'a>(
         &self,
         verified: &VerifiedToken,
         asked: Asked<'_>,
-        read: Option<&'a Arc<TokenRecord>>,
-        now_ms: u64,
+        CurrentRecord { record, read_at }: &'a CurrentRecord,
     ) -> Result<Judgement<'a>, StoreError> {
+        let read = record.as_ref();
         // A copy without another owner is dropped after the judgement.
         let is_kept = read.is_some_and(|record| Arc::strong_count(record) > 1);
-        match self.conclude(verified, asked, read.map(KnownRecord::from), is_kept, now_ms) {
+        match self.conclude(verified, asked, read.map(KnownRecord::from), is_kept, read_at.now_ms) {
             Ok(judgement) => Ok(judgement),
             // It was read all the same.
             Err(_) => self.refuse(read).map(|()| Judgement::Refused),
@@ -93,17 +104,25 @@ impl Validator {
         verified: &VerifiedToken,
         missing: Missing,
         asked: Asked<'_>,
-    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+    ) -> Result<CurrentRecord, StoreError> {
         match self.read_store(verified, missing, asked.request).await {
-            Err(error @ StoreError::Unavailable(_)) => self.stale(verified, asked.via).map(Some).ok_or(error),
+            Err(error @ StoreError::Unavailable(_)) => {
+                let read_at = self.service.clock().reading();
+                let record = self.stale(verified, asked.via, read_at.now_ms).ok_or(error)?;
+                Ok(CurrentRecord { record: Some(record), read_at })
+            }
             outcome => outcome,
         }
     }
 
     /// Returns the known record while the store cannot be asked, if it admits the string. It cannot refuse a string: the
     /// record may have changed in the store.
-    pub(crate) fn stale(&self, verified: &VerifiedToken, via: Option<Transport>) -> Option<Arc<TokenRecord>> {
-        let now_ms = self.service.clock().now_ms();
+    pub(crate) fn stale(
+        &self,
+        verified: &VerifiedToken,
+        via: Option<Transport>,
+        now_ms: u64,
+    ) -> Option<Arc<TokenRecord>> {
         let record = self.reader.stale_record(verified.id).map(|record| self.renewed(record, now_ms))?;
         let verdict = self.verdict(verified, Some(&record), via, now_ms);
         (verdict == RecordVerdict::Admitted).then_some(record)
@@ -117,56 +136,77 @@ impl Validator {
         }
     }
 
+    /// Reads the record. What seldom happens is boxed here and in [`Validator::record_for`]: the future of each look-up
+    /// is copied when it starts, and would have room for it.
     async fn read_store(
         &self,
         verified: &VerifiedToken,
         missing: Missing,
         request: Option<&AuditedRequest>,
-    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
+    ) -> Result<CurrentRecord, StoreError> {
         self.service.require_cutoffs()?;
-        let VerifiedToken { id, secret_hash, .. } = *verified;
         let read = match missing {
-            Missing::Record => self.reader.read(id).await?,
+            Missing::Record => self.reader.read(verified.id).await?,
             Missing::FreshRecord => {
-                RecordRead { record: self.reader.fresh_record(id).await?, is_fresh: true }
+                let record = Box::pin(self.reader.fresh_record(verified.id)).await?;
+                RecordRead { record, is_fresh: true }
             }
             Missing::Revocation => {
-                self.service.secret_reused(id, &secret_hash, request).await?;
-                return Ok(None);
+                Box::pin(self.service.secret_reused(verified.id, &verified.secret_hash, request)).await?;
+                return Ok(CurrentRecord { record: None, read_at: self.service.clock().reading() });
             }
         };
-        self.record_for(*verified, read, request).await
+        self.record_for(verified, read, request).await
     }
 
     /// Returns the record to judge this secret by: the one that was read, or a fresh one if that one does not know the
     /// secret or has expired.
+    pub(crate) async fn record_for(
+        &self,
+        verified: &VerifiedToken,
+        read: RecordRead,
+        request: Option<&AuditedRequest>,
+    ) -> Result<CurrentRecord, StoreError> {
+        let read_at = self.service.clock().reading();
+        let record = read.record.map(|record| self.renewed(record, read_at.now_ms));
+        match self.verdict(verified, record.as_ref(), None, read_at.now_ms) {
+            RecordVerdict::RotatedOut | RecordVerdict::WrongSecret | RecordVerdict::Expired => {
+                let read = RecordRead { record, is_fresh: read.is_fresh };
+                Box::pin(self.reconsider(verified, read, request)).await
+            }
+            RecordVerdict::Admitted | RecordVerdict::Pending | RecordVerdict::Refused => {
+                Ok(CurrentRecord { record, read_at })
+            }
+        }
+    }
+
+    /// Returns the record to judge this secret by, if the one that was read does not admit it.
     ///
     /// A rotated-out secret revokes its token, unless it is a foreign string's. A secret that the store does not know
     /// is remembered as refused.
-    pub(crate) async fn record_for(
+    async fn reconsider(
         &self,
-        verified: VerifiedToken,
+        verified: &VerifiedToken,
         read: RecordRead,
         request: Option<&AuditedRequest>,
-    ) -> Result<Option<Arc<TokenRecord>>, StoreError> {
-        let VerifiedToken { id, secret_hash, is_foreign } = verified;
-        let verdict = |record: &Option<Arc<TokenRecord>>, now_ms| {
-            self.verdict(&verified, record.as_ref(), None, now_ms)
-        };
-        let mut now_ms = self.service.clock().now_ms();
-        let is_fresh = read.is_fresh;
-        let mut record = read.record.map(|record| self.renewed(record, now_ms));
+    ) -> Result<CurrentRecord, StoreError> {
+        let VerifiedToken { id, secret_hash, is_foreign } = *verified;
+        let RecordRead { mut record, is_fresh } = read;
+        let verdict =
+            |record: &Option<Arc<TokenRecord>>, now_ms| self.verdict(verified, record.as_ref(), None, now_ms);
+        let mut read_at = self.service.clock().reading();
         let is_refused = record.as_ref().is_some_and(|record| record.refused.contains(&secret_hash));
         let may_be_old =
-            matches!(verdict(&record, now_ms), RecordVerdict::WrongSecret | RecordVerdict::Expired);
+            matches!(verdict(&record, read_at.now_ms), RecordVerdict::WrongSecret | RecordVerdict::Expired);
         if !is_fresh && !is_refused && may_be_old {
             let fresh = self.reader.fresh_record(id).await?;
-            now_ms = self.service.clock().now_ms();
-            record = fresh.map(|record| self.renewed(record, now_ms));
+            read_at = self.service.clock().reading();
+            record = fresh.map(|record| self.renewed(record, read_at.now_ms));
         }
-        match (verdict(&record, now_ms), &record) {
+        match (verdict(&record, read_at.now_ms), &record) {
             (RecordVerdict::RotatedOut, _) if !is_foreign => {
-                self.service.secret_reused(id, &secret_hash, request).await?
+                self.service.secret_reused(id, &secret_hash, request).await?;
+                read_at = self.service.clock().reading();
             }
             // Another node may be about to write the rotation that it comes from.
             (RecordVerdict::WrongSecret, Some(_)) if self.reader.is_settling(id) => {
@@ -175,6 +215,6 @@ impl Validator {
             (RecordVerdict::WrongSecret, Some(record)) => record.refused.add(&secret_hash),
             _ => {}
         }
-        Ok(record)
+        Ok(CurrentRecord { record, read_at })
     }
 }

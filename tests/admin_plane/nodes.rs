@@ -29,7 +29,7 @@ fn a_node_lists_itself_with_its_figures() {
             let rates = [&node["validations_per_second"]["valid"], &node["tokens_per_second"]["issued"]];
             rates.iter().all(|rate| rate.as_f64() > Some(0.0)).then_some(node)
         });
-        assert_eq!((&node["name"], &node["self"]), (&json!("door-1"), &json!(true)));
+        assert_eq!((&node["name"], &node["answering"]), (&json!("door-1"), &json!(true)));
         assert_eq!(
             (&node["ready"], &node["stopping"], &node["silent"]),
             (&json!(true), &json!(false), &json!(false))

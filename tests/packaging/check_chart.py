@@ -20,6 +20,7 @@ VERSIONS = ("1.27.0", "1.37.0")
 # The oldest with every field that some value sets.
 VERSIONS_FOR_ALL = ("1.31.0", "1.37.0")
 IDENTITY = ("user", "actor", "token-id", "slug", "backend", "device", "expires-in", "scopes", "via")
+SETTINGS = set(re.findall(r"^#([a-z-]+) = ", (ROOT / "config/doorward.toml").read_text(), re.MULTILINE))
 # Not part of Kubernetes itself.
 CUSTOM = {"ServiceMonitor"}
 
@@ -63,6 +64,10 @@ def check_pod(resources, name):
     assert own["allowPrivilegeEscalation"] is False
     env = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert len(env) == len(container["env"]), "a variable is set twice"
+    for name in env:
+        setting = name.removeprefix("DOORWARD_").lower().replace("_", "-")
+        is_known = setting in SETTINGS or setting.removesuffix("-file") in SETTINGS
+        assert is_known or not name.startswith("DOORWARD_"), name
     seconds = [int(env[name].removesuffix("s")) for name in ("DOORWARD_SHUTDOWN_DELAY", "DOORWARD_DRAIN_TIMEOUT")]
     # At least 1 s for the last accesses.
     assert spec["terminationGracePeriodSeconds"] > sum(seconds) + 1

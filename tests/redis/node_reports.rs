@@ -39,8 +39,11 @@ fn nodes_see_each_other_until_they_stop() {
     let one = start(&redis.url(), "one");
     let mut two = start(&redis.url(), "two");
     let seen = await_node(&one, "two", |node| node["ready"] == true);
-    assert_eq!((&seen["self"], &seen["silent"], &seen["faults"]), (&json!(false), &json!(false), &json!([])));
-    await_node(&two, "one", |node| node["self"] == false);
+    assert_eq!(
+        (&seen["answering"], &seen["silent"], &seen["faults"]),
+        (&json!(false), &json!(false), &json!([]))
+    );
+    await_node(&two, "one", |node| node["answering"] == false);
     let names: Vec<_> =
         listed(&two)["nodes"].as_array().unwrap().iter().map(|node| node["name"].clone()).collect();
     assert_eq!(names, ["one", "two"]);

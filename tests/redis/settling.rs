@@ -2,13 +2,13 @@
 //! is no refusal yet.
 
 use doorward::system::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::http::Response;
 use crate::common::process::wait_for;
 use crate::common::recovery::{await_answer, await_passes, await_ready, await_refused};
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, token_path};
+use crate::common::server::{Server, key, token_path};
 
 /// Longer than any test, so that nothing is forgotten while a busy machine waits.
 const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
@@ -86,7 +86,7 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
 fn a_request_is_done_once_although_redis_has_lost_it() {
     let mut redis = RedisServer::start();
     let node = Server::on(&redis, &[WINDOW]);
-    await_ready(&node, 200);
+    await_ready(&node);
     let send = |path: &str, body: &Value| {
         node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
     };
@@ -103,15 +103,13 @@ fn a_request_is_done_once_although_redis_has_lost_it() {
     redis.restart();
     await_accepted(&node);
     for (path, body) in [("/v1/tokens", &login), (&rotation, &json!({})), (devices, &device)] {
-        let repeated =
-            wait_for("the node answers", || Some(send(path, body)).filter(|answer| answer.status != 503));
-        let problem = repeated.json();
+        let problem = await_answer(&node, || send(path, body)).json();
         assert_eq!(problem["type"], "urn:doorward:problem:idempotency-replay", "{path}: {problem}");
     }
     assert_eq!(send("/v1/tokens", &login).json()["token"], issued["id"]);
     assert_eq!(send("/v1/tokens", &json!({"user": "bob", "ip": "192.0.2.1"})).status, 422, "another body");
     assert_eq!(send("/v1/import", &import).json(), imported.json());
-    await_admitted(&node, &rotated);
+    await_passes(&node, &rotated);
 }
 
 #[test]

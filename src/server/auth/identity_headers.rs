@@ -77,29 +77,25 @@ impl<'a> IdentityHeaders<'a> {
 
     /// Appends the header lines.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let [user, actor, slug, backend, device] = self.texts;
+        let encoded;
+        let [user, actor, slug, backend, device] = if self.is_visible_ascii {
+            self.texts
+        } else {
+            encoded = self.texts.map(|text| utf8_percent_encode(text, ESCAPED).to_string());
+            encoded.each_ref().map(String::as_str)
+        };
         let id = self.token_id.map(|id| id.text());
-        let mut number = itoa::Buffer::new();
-        let lines = [
-            ("x-auth-user: ", user),
-            ("\r\nx-auth-actor: ", actor),
-            ("\r\nx-auth-token-id: ", id.as_ref().map_or(NONE, |id| id.as_str())),
-            ("\r\nx-auth-slug: ", slug),
-            ("\r\nx-auth-backend: ", backend),
-            ("\r\nx-auth-device: ", device),
-            ("\r\nx-auth-expires-in: ", number.format(self.expires_in_seconds)),
-        ];
-        for (name, value) in lines {
-            out.extend_from_slice(name.as_bytes());
-            if self.is_visible_ascii {
-                out.extend_from_slice(value.as_bytes());
-            } else {
-                utf8_percent_encode(value, ESCAPED).for_each(|part| out.extend_from_slice(part.as_bytes()));
-            }
-        }
-        for part in ["\r\nx-auth-scopes: ", self.scopes, "\r\nx-auth-via: ", self.via, "\r\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
+        // Line by line, not in a loop: so each name is copied as a constant.
+        append(out, "x-auth-user: ", user);
+        append(out, "\r\nx-auth-actor: ", actor);
+        append(out, "\r\nx-auth-token-id: ", id.as_ref().map_or(NONE, |id| id.as_str()));
+        append(out, "\r\nx-auth-slug: ", slug);
+        append(out, "\r\nx-auth-backend: ", backend);
+        append(out, "\r\nx-auth-device: ", device);
+        append(out, "\r\nx-auth-expires-in: ", itoa::Buffer::new().format(self.expires_in_seconds));
+        append(out, "\r\nx-auth-scopes: ", self.scopes);
+        append(out, "\r\nx-auth-via: ", self.via);
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Inserts the headers into hyper's map.
@@ -123,6 +119,12 @@ impl<'a> IdentityHeaders<'a> {
             headers.insert(name, HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(NONE)));
         }
     }
+}
+
+#[inline(always)]
+fn append(out: &mut Vec<u8>, name: &'static str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(value.as_bytes());
 }
 
 #[cfg(test)]

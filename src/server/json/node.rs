@@ -10,8 +10,7 @@ use crate::model::node_report::{NodeRates, NodeReport, ReportedNode};
 pub struct NodeJson<'a> {
     id: &'a str,
     name: &'a str,
-    #[serde(rename = "self")]
-    is_self: bool,
+    answering: bool,
     version: &'a str,
     started_at: String,
     reported_at: String,
@@ -50,14 +49,14 @@ struct Durations {
 }
 
 impl<'a> NodeJson<'a> {
-    /// Shows a node at this time. `is_self` says that it is the node that answers.
-    pub fn of(node: &'a ReportedNode, is_self: bool, now_ms: u64) -> Self {
+    /// Shows a node at this time. `answering` says that it is the node that answers.
+    pub fn of(node: &'a ReportedNode, answering: bool, now_ms: u64) -> Self {
         let ReportedNode { id, reported_at_ms, report } = node;
         let NodeReport { rates, .. } = report;
         Self {
             id,
             name: &report.name,
-            is_self,
+            answering,
             version: &report.version,
             started_at: timestamp(reported_at_ms.saturating_sub(report.uptime_ms)),
             reported_at: timestamp(*reported_at_ms),

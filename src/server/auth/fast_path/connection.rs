@@ -171,7 +171,7 @@ impl<'a, T: ClientStream> FastPathConnection<'a, T> {
     }
 
     async fn read_store(&mut self, undecided: UndecidedAuth) -> io::Result<bool> {
-        let busy = self.open.begin_request();
+        let busy = self.open.busy();
         let answers = &mut self.answers;
         let write = |decision: Decision<'_>| answers.write(&decision, self.plane, self.open);
         // Boxed: the future of each kept connection would have room for it.

@@ -59,6 +59,13 @@ impl OpenConnection {
         self.slot.mark_used(self.state.sweep());
     }
 
+    /// Counts a request as in progress until the guard is dropped, where the connection is at hand: takes no reference to
+    /// state that all threads share.
+    pub fn busy(&self) -> BusyHere<'_> {
+        self.slot.begin_request();
+        BusyHere(self)
+    }
+
     /// Counts a request as in progress until the guard is dropped.
     pub fn begin_request(&self) -> BusyGuard {
         self.slot.begin_request();
@@ -69,6 +76,15 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         lock(&self.state.slots).remove(&self.number);
+    }
+}
+
+/// A request in progress on a connection at hand.
+pub struct BusyHere<'a>(&'a OpenConnection);
+
+impl Drop for BusyHere<'_> {
+    fn drop(&mut self) {
+        self.0.slot.finish_request(self.0.state.sweep());
     }
 }
 

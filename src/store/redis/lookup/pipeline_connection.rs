@@ -28,6 +28,8 @@ pub(crate) struct PipelineConnection<'a> {
     shared: &'a PipelineShared,
     /// Commands sent, in the order of the replies to come.
     under_way: VecDeque<SentCommand>,
+    /// Empty: the memory for the reads that wait next.
+    taken: Vec<PendingRead>,
     /// The last proof was refused because of its slot: the reads after it are not proven.
     is_unproven: bool,
     ticks: &'a mut Interval,
@@ -58,6 +60,7 @@ impl<'a> PipelineConnection<'a> {
             server,
             shared,
             under_way: VecDeque::new(),
+            taken: Vec::new(),
             is_unproven: false,
             ticks,
             tick,
@@ -126,14 +129,15 @@ impl<'a> PipelineConnection<'a> {
         if !self.under_way.is_empty() {
             return;
         }
-        let waiting = {
+        {
             let mut state = self.shared.state();
             if state.waiting.is_empty() {
                 state.waker = Some(context.waker().clone());
                 return;
             }
-            std::mem::take(&mut state.waiting)
-        };
+            std::mem::swap(&mut state.waiting, &mut self.taken);
+        }
+        let mut waiting = std::mem::take(&mut self.taken);
         self.counters().count_round_trip(ConnectionUse::LookUp);
         let oldest = waiting.first().map_or(self.tick, |read| read.tick);
         if waiting.iter().any(|read| read.proof == AuthorityProof::Shared) {
@@ -142,12 +146,13 @@ impl<'a> PipelineConnection<'a> {
         }
         // Reads with their own proofs follow all reads that the shared proof is for.
         let mut with_own_proof = Vec::new();
-        for read in waiting {
+        for read in waiting.drain(..) {
             match read.proof {
                 AuthorityProof::Shared => self.write_read(read),
                 AuthorityProof::Own { .. } => with_own_proof.push(read),
             }
         }
+        self.taken = waiting;
         for read in with_own_proof {
             let probe = self.shared.topology.keys.probe_at(&read.request.hash_tag().to_string());
             self.write_asking(read.proof, oldest);

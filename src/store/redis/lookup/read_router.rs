@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::pipeline::Pipeline;
 use super::pipeline_state::{AuthorityProof, ReadFailure};
@@ -105,15 +106,13 @@ impl ReadRouter {
             Ok(found) => self.settled(pipeline.master(), found),
             Err(ReadFailure::Store(error)) => Err(error),
             Err(ReadFailure::Again(again)) => {
-                let (request, redirect) = *again;
-                let master = pipeline.master();
-                self.topology.refresh_soon();
                 let spent_ms = began_ms.map_or(0, |began_ms| self.clock.boottime_ms() - began_ms);
                 let left = self.topology.connector.timeout.saturating_sub(Duration::from_millis(spent_ms));
-                match tokio::time::timeout(left, self.ask_again(master, request, redirect)).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
-                }
+                self.topology.refresh_soon();
+                let (request, redirect) = *again;
+                // Boxed: the future of each read would have room for it.
+                let second = Box::pin(timeout(left, self.ask_again(pipeline.master(), request, redirect)));
+                second.await.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
             }
         }
     }

@@ -35,9 +35,9 @@ impl FieldsRead {
         Self { before_key, after_key }
     }
 
-    fn write(&self, out: &mut Vec<u8>, key: &str) {
+    fn write(&self, out: &mut Vec<u8>, keys: &Keys, id: TokenId) {
         out.extend_from_slice(&self.before_key);
-        resp::write_bulk(out, key.as_bytes());
+        keys.token_parts(id, |parts| resp::write_joined_bulk(out, &parts));
         out.extend_from_slice(&self.after_key);
     }
 }
@@ -108,8 +108,8 @@ impl ReadRequest {
     pub(crate) fn write(&self, out: &mut Vec<u8>, keys: &Keys) {
         let name = self.command().as_bytes();
         match self {
-            Self::TokenRecord(id, Extent::Hot) => HOT_READ.write(out, &keys.token(*id)),
-            Self::TokenRecord(id, Extent::Whole) => WHOLE_READ.write(out, &keys.token(*id)),
+            Self::TokenRecord(id, Extent::Hot) => HOT_READ.write(out, keys, *id),
+            Self::TokenRecord(id, Extent::Whole) => WHOLE_READ.write(out, keys, *id),
             Self::Alias(digest) => resp::write_command(out, &[name, keys.alias(digest).as_bytes()]),
             Self::Score(read) => {
                 resp::write_command(out, &[name, read.index.as_bytes(), read.member.as_bytes()]);

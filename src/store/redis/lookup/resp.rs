@@ -4,6 +4,9 @@
 /// The longest reply to a look-up. A server that sends more is not a Doorward store.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024;
 
+/// The digits of the longest length.
+const MAX_LENGTH_DIGITS: usize = 5;
+
 /// The outcome of parsing the start of a buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParsedReply<T> {
@@ -52,13 +55,20 @@ pub fn write_bulk(out: &mut Vec<u8>, bulk: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends a bulk string that is given in parts to `out`.
+pub fn write_joined_bulk(out: &mut Vec<u8>, parts: &[&str]) {
+    write_length(out, b'$', parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    out.extend_from_slice(b"\r\n");
+}
+
 fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
     out.push(kind);
-    if length < 10 {
-        // Most lengths are, and formatting would cost as much as all the rest.
-        out.push(b'0' + length as u8);
-    } else {
-        out.extend_from_slice(length.to_string().as_bytes());
+    // Most lengths have one or two digits, and formatting would cost as much as all the rest.
+    match length {
+        0..10 => out.push(b'0' + length as u8),
+        10..100 => out.extend_from_slice(&[b'0' + (length / 10) as u8, b'0' + (length % 10) as u8]),
+        _ => out.extend_from_slice(length.to_string().as_bytes()),
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -66,13 +76,10 @@ fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
 /// Parses an array of `N` bulk strings, any of which may be null.
 pub fn read_array<const N: usize>(buffer: &[u8]) -> ParsedReply<RespReply<[Option<&[u8]>; N]>> {
     let mut values = [None; N];
-    let mut at = match read_line(buffer, 0) {
-        Line::Complete(b'*', text, next) if number(text) == Some(N as i64) => next,
-        Line::Complete(b'-', text, next) => {
-            return ParsedReply::Complete(RespReply::Error(lossy(text)), next);
-        }
-        Line::Complete(..) => return ParsedReply::Malformed,
-        Line::Incomplete => return incomplete(buffer),
+    let mut at = match read_length(buffer, 0, b'*') {
+        Length::Complete(length, next) if length == Some(N) => next,
+        Length::Incomplete => return incomplete(buffer),
+        _ => return read_error(buffer),
     };
     for value in &mut values {
         match read_bulk(buffer, at) {
@@ -86,13 +93,10 @@ pub fn read_array<const N: usize>(buffer: &[u8]) -> ParsedReply<RespReply<[Optio
 
 /// Parses a bulk string, which may be null.
 pub fn read_value(buffer: &[u8]) -> ParsedReply<RespReply<Option<&[u8]>>> {
-    if let Line::Complete(b'-', text, next) = read_line(buffer, 0) {
-        return ParsedReply::Complete(RespReply::Error(lossy(text)), next);
-    }
     match read_bulk(buffer, 0) {
         ParsedReply::Complete(bulk, next) => ParsedReply::Complete(RespReply::Value(bulk), next),
         ParsedReply::Incomplete => incomplete(buffer),
-        ParsedReply::Malformed => ParsedReply::Malformed,
+        ParsedReply::Malformed => read_error(buffer),
     }
 }
 
@@ -111,29 +115,33 @@ pub fn read_text(buffer: &[u8]) -> ParsedReply<RespReply<String>> {
     match read_line(buffer, 0) {
         Line::Complete(b'+' | b':', text, next) => ParsedReply::Complete(RespReply::Value(lossy(text)), next),
         Line::Complete(b'-', text, next) => ParsedReply::Complete(RespReply::Error(lossy(text)), next),
-        _ => read_value(buffer).map(|value| lossy(value.unwrap_or_default())),
+        Line::Complete(..) => read_value(buffer).map(|value| lossy(value.unwrap_or_default())),
+        Line::Incomplete => incomplete(buffer),
     }
 }
 
 fn read_bulk(buffer: &[u8], at: usize) -> ParsedReply<Option<&[u8]>> {
-    let (length, start) = match read_line(buffer, at) {
-        Line::Complete(b'$', text, next) => (number(text), next),
-        Line::Complete(..) => return ParsedReply::Malformed,
-        Line::Incomplete => return ParsedReply::Incomplete,
-    };
-    let length = match length {
-        Some(-1) => return ParsedReply::Complete(None, start),
-        Some(length) => match usize::try_from(length) {
-            Ok(length) if length <= MAX_REPLY_BYTES => length,
-            _ => return ParsedReply::Malformed,
-        },
-        None => return ParsedReply::Malformed,
+    let (length, start) = match read_length(buffer, at, b'$') {
+        Length::Complete(Some(length), start) if length <= MAX_REPLY_BYTES => (length, start),
+        Length::Complete(None, next) => return ParsedReply::Complete(None, next),
+        Length::Complete(..) | Length::Malformed => return ParsedReply::Malformed,
+        Length::Incomplete => return ParsedReply::Incomplete,
     };
     let end = start + length;
     match buffer.get(end..end + 2) {
         Some(b"\r\n") => ParsedReply::Complete(Some(&buffer[start..end]), end + 2),
         Some(_) => ParsedReply::Malformed,
         None => ParsedReply::Incomplete,
+    }
+}
+
+/// Parses an error, where no other line is expected.
+fn read_error<T>(buffer: &[u8]) -> ParsedReply<RespReply<T>> {
+    match read_line(buffer, 0) {
+        Line::Complete(b'-', text, next) => ParsedReply::Complete(RespReply::Error(lossy(text)), next),
+        Line::Complete(..) => ParsedReply::Malformed,
+        Line::Incomplete if buffer.first() == Some(&b'-') => incomplete(buffer),
+        Line::Incomplete => ParsedReply::Malformed,
     }
 }
 
@@ -162,14 +170,50 @@ fn read_line(buffer: &[u8], at: usize) -> Line<'_> {
     Line::Incomplete
 }
 
-fn number(text: &[u8]) -> Option<i64> {
-    // Most numbers are short lengths, and parsing text would cost as much as all the rest.
-    if let 1..=4 = text.len()
-        && text.iter().all(u8::is_ascii_digit)
-    {
-        return Some(text.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+/// A length line.
+#[derive(Debug, PartialEq, Eq)]
+enum Length {
+    /// The length, `None` for null, and where the next line starts.
+    Complete(Option<usize>, usize),
+    Incomplete,
+    Malformed,
+}
+
+/// Parses the line of this type that starts at `at`, in one pass: a look-up's reply has a dozen of them.
+fn read_length(buffer: &[u8], at: usize, kind: u8) -> Length {
+    let Some((first, line)) = buffer.get(at..).and_then(<[u8]>::split_first) else {
+        return Length::Incomplete;
+    };
+    if *first != kind {
+        return Length::Malformed;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let mut length = 0;
+    for (count, byte) in line.iter().enumerate().take(MAX_LENGTH_DIGITS + 1) {
+        match byte {
+            b'0'..=b'9' if count < MAX_LENGTH_DIGITS => length = length * 10 + usize::from(byte - b'0'),
+            b'\r' if count > 0 => return after_line(line, Some(length), at + 1, count),
+            b'-' if count == 0 => return read_null(line, at + 1),
+            _ => return Length::Malformed,
+        }
+    }
+    Length::Incomplete
+}
+
+fn read_null(line: &[u8], start: usize) -> Length {
+    match line.first_chunk::<3>() {
+        Some(b"-1\r") => after_line(line, None, start, 2),
+        Some(_) => Length::Malformed,
+        None => Length::Incomplete,
+    }
+}
+
+/// Returns the length in a line that starts at `start` and has its carriage return at `end`.
+fn after_line(line: &[u8], length: Option<usize>, start: usize, end: usize) -> Length {
+    match line.get(end + 1) {
+        Some(b'\n') => Length::Complete(length, start + end + 2),
+        Some(_) => Length::Malformed,
+        None => Length::Incomplete,
+    }
 }
 
 fn lossy(text: &[u8]) -> String {
@@ -186,13 +230,30 @@ mod tests {
         let mut out = Vec::new();
         write_command(&mut out, &[b"GET", b"0123456789", b""]);
         assert_eq!(out, b"*3\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n$0\r\n\r\n");
+        let long = "a".repeat(123);
+        for parts in [vec!["a", "", "b"], vec!["0123", "456789"], vec![&long[..], &long[..99], ""]] {
+            let (mut joined, mut whole) = (Vec::new(), Vec::new());
+            write_joined_bulk(&mut joined, &parts);
+            write_bulk(&mut whole, parts.concat().as_bytes());
+            assert_eq!(joined, whole);
+            assert!(joined.starts_with(format!("${}\r\n", parts.concat().len()).as_bytes()));
+        }
     }
 
     #[test]
     fn a_line_ends_with_both_bytes_and_numbers_may_have_a_sign() {
         assert_eq!(read_text(b"+a\rb\r\r\n"), ParsedReply::Complete(RespReply::Value("a\rb\r".into()), 7));
-        let texts: [&[u8]; 7] = [b"0", b"12", b"9999", b"65536", b"-1", b"", b"1x"];
-        assert_eq!(texts.map(number), [Some(0), Some(12), Some(9999), Some(65536), Some(-1), None, None]);
+        let length = |line: &str| read_length(line.as_bytes(), 0, b'$');
+        for (text, expected) in [("0", Some(0)), ("12", Some(12)), ("65536", Some(65_536)), ("-1", None)] {
+            let line = format!("${text}\r\n");
+            assert_eq!(length(&line), Length::Complete(expected, line.len()));
+            for end in 0..line.len() {
+                assert_eq!(length(&line[..end]), Length::Incomplete, "{line:?} up to {end}");
+            }
+        }
+        for malformed in ["$\r\n", "$1x\r\n", "$x", "$1\rx", "$-2\r", "$-x1", "$123456\r\n", "*1\r\n"] {
+            assert_eq!(length(malformed), Length::Malformed, "{malformed:?}");
+        }
     }
 
     #[test]

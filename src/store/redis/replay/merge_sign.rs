@@ -11,14 +11,12 @@ use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
 use super::merge::AT_ONCE;
-use super::worker::REPLAY_SETTLE;
+use super::settling::REPLAY_SETTLE;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::cluster::slots::{SLOTS, hash_tag_in_slot};
 use crate::store::redis::redis_store::RedisStore;
 
-/// The longest that a node settles because others merge. A node that takes longer is given up.
-pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(60);
 /// A merge that has taken so long gets a sign. A merge of many changes has one from the start.
 const SHORT_MERGE: Duration = Duration::from_millis(500);
 /// The pause between two renewals of a sign, which is kept for `REPLAY_SETTLE`.

@@ -4,10 +4,17 @@
 //! logged out. A revocation of all tokens of a user is done and reported as an error, too: it may have missed tokens, and
 //! the client repeats it.
 
+use std::time::Duration;
+
 use crate::store::error::StoreError;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::HashTag;
+
+/// How long other nodes may take to merge after this node has accepted other data than before.
+pub(super) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
+/// The longest that a node settles because others merge. A node that takes longer is given up.
+pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(60);
 
 /// The masters that a node waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

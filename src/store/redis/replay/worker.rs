@@ -19,8 +19,8 @@ use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
 use super::merge_counts::MergeCounts;
-use super::merge_sign::LONGEST_SETTLE;
 use super::merged::Merged;
+use super::settling::{LONGEST_SETTLE, REPLAY_SETTLE};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
 use crate::store::redis::cluster::master::Master;
@@ -29,8 +29,6 @@ use crate::store::redis::cluster::slot_set::SlotSet;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
 
-/// How long other nodes may take to merge after this node has accepted other data than before.
-pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The longest that a merge waits for one answer: longer than `redis-timeout`, because a merge that is given up begins
 /// again from its start.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(5);

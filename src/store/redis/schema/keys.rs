@@ -52,11 +52,12 @@ impl Keys {
 
     /// The key of a token.
     pub fn token(&self, id: TokenId) -> String {
-        // Made for every look-up, so without `format!`.
-        let parts = [&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()];
-        let mut key = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-        parts.iter().for_each(|part| key.push_str(part));
-        key
+        self.token_parts(id, |parts| parts.concat())
+    }
+
+    /// Calls `join` with the parts of the key of a token: a look-up joins them where it writes its command.
+    pub(crate) fn token_parts<R>(&self, id: TokenId, join: impl FnOnce([&str; 5]) -> R) -> R {
+        join([&self.prefix, "t:{", &id.hash_tag().text(), "}:", &id.locator_text()])
     }
 
     /// The start of all keys of tokens, which client tracking listens to.

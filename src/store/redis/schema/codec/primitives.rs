@@ -28,7 +28,12 @@ pub(crate) fn text(field: Option<&[u8]>) -> Option<&str> {
 }
 
 pub(crate) fn number(field: Option<&[u8]>) -> Option<u64> {
-    std::str::from_utf8(field?).ok()?.parse().ok()
+    let digits = field?;
+    // More than 19 digits might overflow; a time has 13.
+    if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
 pub(crate) fn decimal(number: u64) -> Vec<u8> {

@@ -30,10 +30,10 @@ function Content() {
   const { last, list, error } = useValue(samples)
   useEffect(takeSamples, [])
   if (!last) return error ? html`<${Failure} error=${error} />` : html`<p class="hint">Loading…</p>`
-  const { stats, status, nodes } = last
+  const { stats, status } = last
   return html`
     <${Faults} status=${status} />
-    <${Section} id="nodes" title="Nodes" aside=${html`<${NodesReady} nodes=${nodes} />`}><${Nodes} reading=${last} /><//>
+    <${Section} id="nodes" title="Nodes" aside=${html`<${NodesReady} reading=${last} />`}><${Nodes} reading=${last} /><//>
     <${Traffic} list=${list} reading=${last} />
     <${Section} id="node" title="This node"><${NodeFacts} stats=${stats} status=${status} /><//>
     ${status.masters.length > 0 && html`<${Section} id="masters" title="Redis servers"><${Masters} stats=${stats} status=${status} /><//>`}

@@ -5,38 +5,39 @@ import { duration, latency, number, percent, perSecond } from '../core/format.js
 import { figures, validations } from '../live/figures.js'
 import { html } from '../vendor/htm_preact.js'
 
-/** How many nodes are ready, said when it changes. @param {{nodes: any[]}} props */
-export function NodesReady({ nodes }) {
+/** How many nodes are ready, said when it changes. @param {{reading: import("../live/samples.js").Reading}} props */
+export function NodesReady({ reading: { nodes, isComplete } }) {
   const ready = nodes.filter(isReady).length
-  const colour = ready === nodes.length ? 'good' : 'warn'
-  return html`<span class=${`badge ${colour}`} role="status">${ready} of ${nodes.length} ready</span>`
+  const colour = ready === nodes.length && isComplete ? 'good' : 'warn'
+  const text = isComplete ? `${ready} of ${nodes.length} ready` : 'other nodes unknown'
+  return html`<span class=${`badge ${colour}`} role="status">${text}</span>`
 }
 
 /** @param {{reading: import("../live/samples.js").Reading}} props */
 export function Nodes({ reading: { nodes, isComplete, stats } }) {
   const all = figures(nodes)
-  const live = stats.live_tokens
   return html`
     ${!isComplete && html`<p class="notice error" role="status">The reports of the other nodes cannot be read: only this node is listed.</p>`}
     <${Facts}
       rows=${[
         ['Validations', known(validations(all), perSecond)],
         ['Logins', known(all.logins, perSecond)],
-        [
-          'Live tokens',
-          live && (live.error > 0 ? `about ${number(live.estimate)} ± ${number(live.error)}` : number(live.estimate)),
-        ],
+        ['Live tokens', known(stats.live_tokens, liveTokens)],
       ]}
     />
     <${Table} label="Nodes" columns=${COLUMNS} rows=${nodes} keyOf=${({ id }) => id} empty="None." />
   `
 }
 
+function liveTokens({ estimate, error }) {
+  return error > 0 ? `about ${number(estimate)} ± ${number(error)}` : number(estimate)
+}
+
 const COLUMNS = [
   {
     name: 'Node',
-    cell: ({ name, self, version }) => html`
-      <strong class="name">${name}</strong>${self && html` <span class="badge">this node</span>`}
+    cell: ({ name, answering, version }) => html`
+      <strong class="name">${name}</strong>${answering && html` <span class="badge">this node</span>`}
       <span class="line faint">${version}</span>
     `,
   },

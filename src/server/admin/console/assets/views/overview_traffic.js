@@ -44,8 +44,8 @@ export function Traffic({ list, reading: { nodes, stats } }) {
 }
 
 function Choice({ nodes, chosen, choose }) {
-  const option = ({ id, name, self }) =>
-    html`<option value=${id} key=${id}>${name}${self ? ' (this node)' : ''}</option>`
+  const option = ({ id, name, answering }) =>
+    html`<option value=${id} key=${id}>${name}${answering ? ' (this node)' : ''}</option>`
   return html`
     <label class="choice">
       <span>Of</span>

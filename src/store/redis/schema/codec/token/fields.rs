@@ -64,8 +64,8 @@ impl<'a> Fields<'a> {
         let terms: Terms<'_> = unpack(self.i).ok_or_else(|| corrupt(id, "i"))?;
         let flags = number(self.f).and_then(|f| u32::try_from(f).ok()).ok_or_else(|| corrupt(id, "f"))?;
         let optional_text = |field: Option<&'a [u8]>, name| match field {
-            None => Ok(None),
-            Some(_) => text(field).map(Some).ok_or_else(|| corrupt(id, name)),
+            None => Ok(""),
+            Some(_) => text(field).ok_or_else(|| corrupt(id, name)),
         };
         let record = TokenRecord {
             id,
@@ -73,13 +73,13 @@ impl<'a> Fields<'a> {
             secret_hash: self.h.and_then(SecretHash::from_slice).ok_or_else(|| corrupt(id, "h"))?,
             previous: previous_secrets(self.p).ok_or_else(|| corrupt(id, "p"))?,
             refused: RefusedMarks::default(),
-            texts: Texts::new(
+            texts: Texts::of([
                 text(self.u).ok_or_else(|| corrupt(id, "u"))?,
                 optional_text(self.s, "s")?,
-                terms.backend,
+                terms.backend.unwrap_or_default(),
                 optional_text(self.d, "d")?,
-            )
-            .with_scopes(optional_text(self.o, "o")?),
+                optional_text(self.o, "o")?,
+            ]),
             takeover: self.takeover(id)?.map(Box::new),
             is_active: is_active(flags),
             bars: Bars::NONE
