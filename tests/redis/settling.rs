@@ -39,7 +39,7 @@ fn await_accepted(node: &Server) -> String {
 fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
     let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
-    nodes.iter().for_each(|node| await_ready(node));
+    nodes.iter().for_each(await_ready);
     await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
     let revoked = nodes[0].issue(json!({"user": "alice"}));
