@@ -39,7 +39,9 @@ pub struct Ledger {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { sets_cutoffs: false, ..Self::watching_for(WATCH_ENDED_US) }
+        let mut ledger = Self::watching_for(WATCH_ENDED_US);
+        ledger.sets_cutoffs = false;
+        ledger
     }
 }
 
