@@ -120,12 +120,17 @@ impl Feed {
         }
     }
 
+    /// Lets the cut-offs be read again: the store has other data.
+    pub(crate) fn read_cutoffs_again(&self) {
+        self.cutoffs_changed.notify_one();
+    }
+
     /// The readers of the feed.
     pub fn demand(&self) -> &FeedDemand {
         &self.demand
     }
 
-    /// Waits for an event of a cut-off, or a gap in which one may be missing. Only one task may wait.
+    /// Waits for an event of a cut-off, a gap in which one may be missing, or other data. Only one task may wait.
     pub async fn cutoffs_changed(&self) {
         self.cutoffs_changed.notified().await;
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
-use doorward::Clock;
+use doorward::system::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -67,6 +67,7 @@ impl Ledger {
             acknowledged_us,
             revocation_started_us: None,
             revoked_us: None,
+            is_cut_off: false,
         };
         let lives = &mut self.history.lock().unwrap().lives;
         lives.push(life);
@@ -94,6 +95,12 @@ impl Ledger {
     /// Records that the revocation was acknowledged.
     pub fn revoked(&self, token: usize) {
         self.history.lock().unwrap().lives[token].revoked_us = Some(now_us());
+    }
+
+    /// Records that a cut-off that covers the token was acknowledged.
+    fn cut_off(&self, token: usize) {
+        self.history.lock().unwrap().lives[token].is_cut_off = true;
+        self.revoked(token);
     }
 
     /// Records that the revocation was refused because the token is unknown.
@@ -343,7 +350,10 @@ impl<'a> Worker<'a> {
                 Way::CutOff => admin.cut_off(&self.user, &before),
             });
             if [200, 201].contains(&seen.status) {
-                self.tokens.iter().for_each(|(token, _)| self.ledger.revoked(*token));
+                self.tokens.iter().for_each(|(token, _)| match way {
+                    Way::Revoke => self.ledger.revoked(*token),
+                    Way::CutOff => self.ledger.cut_off(*token),
+                });
                 break;
             }
             self.ledger.record([seen]);

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use doorward::Entropy;
 use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint_secret};
+use doorward::system::Entropy;
 use serde_json::{Value, json};
 
 use super::support::{issue, listed};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::json;
 
 use crate::common::cluster::RedisCluster;

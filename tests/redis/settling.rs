@@ -1,7 +1,7 @@
 //! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
 //! is no refusal yet.
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use crate::common::http::Response;

@@ -35,6 +35,7 @@ pub mod authority;
 pub mod byte_stream;
 pub mod cluster_view;
 pub mod connector;
+pub mod data_identity;
 pub mod discovery;
 pub mod dns;
 pub mod gate;

@@ -15,7 +15,7 @@ use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
-use crate::store::redis::cluster::master_data::IDENTITY_SECTIONS;
+use crate::store::redis::cluster::data_identity::IDENTITY_SECTIONS;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.

@@ -255,21 +255,28 @@ impl RedisStore {
         if answer == [Value::Int(9)] {
             return Ok(ChangeStep::Done(Err(self.done_before(id.hash_tag(), call.once).await?)));
         }
-        let [status, fields, last_access] = answer.as_slice() else {
+        self.change_step((id, change, call), &answer)
+    }
+
+    /// Reads the answer of lua/change_token.lua, and remembers the change if it was made.
+    fn change_step(
+        &self,
+        (id, change, call): (TokenId, &TokenChange, &Call<'_>),
+        answer: &[Value],
+    ) -> Result<ChangeStep, StoreError> {
+        let [status, fields, last_access] = answer else {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        match (status, change.revoke) {
-            (Value::Int(1), Some(reason)) => {
-                self.changes.revoked.add(reason, 1);
-                self.remember_revoked([&id], reason, call.now_ms);
-                self.remember_done_request(call, id.hash_tag(), Some(id));
+        if *status == Value::Int(1) && (change.revoke.is_some() || change.edits()) {
+            match change.revoke {
+                Some(reason) => {
+                    self.changes.revoked.add(reason, 1);
+                    self.remember_revoked([&id], reason, call.now_ms);
+                }
+                None => self.remember_token(id, fields, last_access),
             }
-            (Value::Int(1), None) if change.edits() => {
-                self.remember_token(id, fields, last_access);
-                self.remember_done_request(call, id.hash_tag(), Some(id));
-            }
-            _ => {}
+            self.remember_done_request(call, id.hash_tag(), Some(id));
         }
         Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),

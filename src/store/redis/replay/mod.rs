@@ -11,7 +11,7 @@
 //!    device key, a lock, an unlock, an erasure and a cut-off.
 //! 2. An issue, an import, a rotation, a confirmation, a change, a takeover, a device key or a request with `Idempotency-Key`
 //!    survives if the node that acknowledged it lives and reaches the new master. For `REPLAY_SETTLE` ([`settling`]), and while
-//!    that node says that it merges, but for at most `LONGEST_SETTLE`, other nodes answer 503 for what they do
+//!    that node says that it merges ([`merge_sign`]), but for at most `LONGEST_SETTLE`, other nodes answer 503 for what they do
 //!    not find, and not 401.
 //! 3. Nothing that a node remembers to be revoked comes back, in whatever order the nodes merge.
 //!

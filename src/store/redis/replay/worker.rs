@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,11 +24,14 @@ use super::merged::Merged;
 use super::settling::{LONGEST_SETTLE, REPLAY_SETTLE};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
+use crate::store::redis::cluster::data_identity::DataIdentity;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::master_data::{AcceptanceAttempt, DataIdentity};
+use crate::store::redis::cluster::master_data::AcceptanceAttempt;
 use crate::store::redis::cluster::slot_set::SlotSet;
+use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::keys::Keys;
 
 /// The longest that a merge waits for one answer: longer than `redis-timeout`, because a merge that is given up begins
 /// again from its start.
@@ -66,7 +70,7 @@ impl RedisStore {
         }
     }
 
-    /// Accepts data at once if nothing is remembered. Otherwise returns the attempt.
+    /// Accepts data at once if nothing is remembered, and no message of a former master may come. Otherwise returns the attempt.
     pub(crate) fn accept_unmerged(
         &self,
         master: &Arc<Master>,
@@ -75,7 +79,8 @@ impl RedisStore {
     ) -> Option<AcceptanceAttempt> {
         let map = self.topology.map();
         let is_gone = master.may_have_tokens() && !map.contains(master);
-        if is_gone || !self.replay.is_empty() {
+        let may_hear = self.replay.is_on() && attempt.is_change(identity);
+        if is_gone || may_hear || !self.replay.is_empty() {
             return Some(attempt);
         }
         let (identity, slots) = (identity.clone(), map.slots_of(master));
@@ -98,7 +103,14 @@ impl RedisStore {
             let end_ms = |of: Duration| self.node_cache.clock.boottime_ms() + of.as_millis() as u64;
             master.data.settle(end_ms(REPLAY_SETTLE), end_ms(LONGEST_SETTLE));
         }
+        let has_cutoffs = is_change && self.has_cutoffs(&data.slots);
+        if has_cutoffs {
+            self.cutoff_data.fetch_add(1, Ordering::SeqCst);
+        }
         attempt.accept(&data.identity, data.slots.clone());
+        if has_cutoffs {
+            self.feed.read_cutoffs_again();
+        }
         self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
             let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
@@ -107,6 +119,10 @@ impl RedisStore {
                 %master, sent, revoked, ended, recreated, changed, moved, failed, took_ms, settles, "redis data accepted"
             );
         }
+    }
+
+    fn has_cutoffs(&self, slots: &SlotSet) -> bool {
+        !self.topology.map().is_by_slot() || slots.contains(slot_of_tag(Keys::cutoff_tag()))
     }
 
     /// Whether another node may remember what this one does not. A server of a Cluster counts only its own subscribers.
