@@ -8,11 +8,14 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use doorward::device::{DeviceChange, NewDevice};
 use doorward::internals::config;
 use doorward::internals::node::metrics::{Metrics, TextFormat};
+use doorward::system::{Clock, Entropy};
+use doorward::token::RelatedObject;
 use doorward::{
-    Access, Actor, Clock, Config, DeviceChange, Entropy, NewDevice, NewToken, Node, RelatedObject,
-    RevokeReason, ServiceError, StoreError, TokenChange, Transport, Validator,
+    Access, Actor, Config, NewToken, Node, RevokeReason, ServiceError, StoreError, TokenChange, Transport,
+    Validator,
 };
 
 use crate::common::process::wait_for;

@@ -99,8 +99,11 @@ impl Reporter {
         }
     }
 
-    /// Removes the node's report, once its worker has ended.
+    /// Removes the node's report, once its worker has ended. A stop does not wait for a store that is away.
     pub async fn remove(&self) {
+        if self.readiness.report().are_all_masters_unreachable() {
+            return;
+        }
         let now_ms = self.service.clock().now_ms();
         // A report that stays is dropped once it is old.
         let _ = self.service.store().remove_node_report(&self.id, now_ms).await;

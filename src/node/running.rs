@@ -127,8 +127,8 @@ impl Node {
         &self.validations
     }
 
-    /// Returns the reports of this node, and of all nodes of its store.
-    pub fn reporter(&self) -> &Arc<Reporter> {
+    /// Returns the reporter, which knows the nodes of the store.
+    pub(crate) fn reporter(&self) -> &Arc<Reporter> {
         &self.reporter
     }
 

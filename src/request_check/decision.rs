@@ -39,12 +39,12 @@ pub enum Progress<R> {
     /// The answer made of the decision.
     Decided(R),
     /// Waits for [`decide_after_read`].
-    MustRead(Undecided),
+    MustRead(Box<Undecided>),
 }
 
 /// A request that waits for the store.
 pub struct Undecided {
-    look_up: LookUp<'static>,
+    look_up: LookUp,
     admission: Admission,
     /// The request as an audit line shows it, if the token string turns out to be a copy.
     audited: AuditedRequest,
@@ -79,7 +79,7 @@ pub fn decide<R>(
                 Judged::Done(answer) => Progress::Decided(answer),
                 Judged::MustRead(look_up) => {
                     let audited = origin.audited(&settings.trusted_proxies, &settings.places);
-                    Progress::MustRead(Undecided { look_up, admission, audited })
+                    Progress::MustRead(Box::new(Undecided { look_up, admission, audited }))
                 }
             };
         }
@@ -92,14 +92,16 @@ pub fn decide<R>(
 /// Reads the token from the store, then decides.
 pub async fn decide_after_read<R>(
     validator: &Validator,
-    undecided: Undecided,
+    undecided: Box<Undecided>,
     answer: impl FnOnce(Decision<'_>) -> R,
 ) -> R {
-    let Undecided { look_up, admission, audited } = undecided;
-    let look_up = look_up.of_request(&audited);
+    let Undecided { look_up, admission, audited } = &*undecided;
     // A request that is judged here carried its token somewhere.
     let via = look_up.via().unwrap_or(Transport::Header);
-    validator.look_up(look_up, |judgement| answer(decide_on(validator, judgement, &admission, via))).await
+    let answer = |judgement: Result<Judgement<'_>, StoreError>| {
+        answer(decide_on(validator, judgement, admission, via))
+    };
+    validator.look_up(look_up, Some(audited), answer).await
 }
 
 fn decide_on<'a>(

@@ -31,7 +31,7 @@ pub enum Judged<R> {
     /// Judged without waiting, and what the caller made of the judgement.
     Done(R),
     /// The token must be read: [`Validator::look_up`](super::validator::Validator::look_up).
-    MustRead(LookUp<'static>),
+    MustRead(LookUp),
 }
 
 /// A validation: what matters besides the token string.
@@ -48,8 +48,8 @@ pub struct Asked<'a> {
 
 /// A token string that what is known here is not enough to judge.
 #[derive(Debug)]
-pub struct LookUp<'a> {
-    pub(crate) asked: Asked<'a>,
+pub struct LookUp {
+    pub(crate) asked: Asked<'static>,
     pub(crate) sought: Sought,
 }
 
@@ -62,12 +62,7 @@ pub(crate) enum Sought {
     Alias(Box<[ForeignDigest]>),
 }
 
-impl<'a> LookUp<'a> {
-    /// Tells the request that carried the token string, for the audit log and the client's address.
-    pub fn of_request(self, request: &'a AuditedRequest) -> Self {
-        Self { asked: Asked { request: Some(request), ..self.asked }, ..self }
-    }
-
+impl LookUp {
     /// The part of the request that carried the token; `None` where that does not matter.
     pub fn via(&self) -> Option<Transport> {
         self.asked.via

@@ -23,19 +23,20 @@ pub(crate) struct CurrentRecord {
 
 impl Validator {
     /// Reads what a judgement lacks, and returns what `show` makes of the judgement, which is counted and timed. The errors
-    /// are `Unavailable` and `Corrupt`.
+    /// are `Unavailable` and `Corrupt`. `request` carried the string, if it is known.
     pub async fn look_up<R>(
         &self,
-        look_up: LookUp<'_>,
+        look_up: &LookUp,
+        request: Option<&AuditedRequest>,
         show: impl FnOnce(Result<Judgement<'_>, StoreError>) -> R,
     ) -> R {
-        let LookUp { asked, sought } = look_up;
-        let read = match sought {
+        let asked = Asked { request, ..look_up.asked };
+        let read = match &look_up.sought {
             Sought::Record(verified, missing) => {
-                self.read(&verified, missing, asked).await.map(|current| Some((verified, current)))
+                self.read(verified, *missing, asked).await.map(|current| Some((*verified, current)))
             }
             // Boxed, so that the state of other look-ups is no larger for it.
-            Sought::Alias(digests) => Box::pin(self.resolve_and_read(digests, asked)).await,
+            Sought::Alias(digests) => Box::pin(self.resolve_and_read(digests.clone(), asked)).await,
         };
         let read_at = match &read {
             Ok(Some((_, current))) => current.read_at,
@@ -167,6 +168,7 @@ impl Validator {
         read: RecordRead,
         request: Option<&AuditedRequest>,
     ) -> Result<CurrentRecord, StoreError> {
+        // The data may have changed during the read.
         self.service.require_cutoffs()?;
         let read_at = self.service.clock().reading();
         let record = read.record.map(|record| self.renewed(record, read_at.now_ms));

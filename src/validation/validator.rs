@@ -49,7 +49,7 @@ impl Validator {
         };
         match self.judge(token_string, FormSet::ALL, via, access, kept) {
             Judged::Done(shown) => shown,
-            Judged::MustRead(look_up) => self.in_time(self.look_up(look_up, kept)).await,
+            Judged::MustRead(look_up) => self.in_time(self.look_up(&look_up, None, kept)).await,
         }
     }
 
@@ -66,7 +66,7 @@ impl Validator {
     ) -> R {
         match self.judge(token_string, forms, via, access, &show) {
             Judged::Done(shown) => shown,
-            Judged::MustRead(look_up) => self.look_up(look_up.of_request(request), show).await,
+            Judged::MustRead(look_up) => self.look_up(&look_up, Some(request), show).await,
         }
     }
 

@@ -15,6 +15,7 @@ pub mod http2;
 pub mod imported_devices;
 pub mod imports;
 pub mod log_lines;
+pub mod near_cache;
 pub mod ports;
 pub mod process;
 pub mod program;

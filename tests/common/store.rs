@@ -16,7 +16,9 @@ use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
 use doorward::internals::values::{DurableWrites, RedisUrl};
-use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
+use doorward::system::{Clock, Entropy};
+use doorward::token::TokenRecord;
+use doorward::{StoreError, Token, TokenChange};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;

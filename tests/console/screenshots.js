@@ -12,6 +12,8 @@ import { seed } from './support/seed.js'
 
 /** Seconds of traffic before the overview is taken. */
 const TRAFFIC = 40
+/** Seconds of an outage before it is taken. */
+const OUTAGE = 8
 const WIDTHS = [1280, 360]
 const SCHEMES = ['light', 'dark']
 
@@ -80,6 +82,14 @@ async function takeAll({ width, colorScheme }, acting) {
   await open('#/related/shop.order/17')
   await page.getByRole('table').waitFor()
   await take(page, 'related')
+  await open('#/overview')
+  await page.getByRole('table', { name: 'Nodes' }).waitFor()
+  await redis.stop()
+  await page.getByText('other nodes unknown').waitFor()
+  await page.waitForTimeout(OUTAGE * 1000)
+  await take(page, 'outage')
+  await redis.start()
+  await page.getByText('Node ready').waitFor()
 }
 
 /** Changes on the other node, which show in the live feed. */

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
-use doorward::Clock;
+use doorward::system::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -39,7 +39,9 @@ pub struct Ledger {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { sets_cutoffs: false, ..Self::watching_for(WATCH_ENDED_US) }
+        let mut ledger = Self::watching_for(WATCH_ENDED_US);
+        ledger.sets_cutoffs = false;
+        ledger
     }
 }
 

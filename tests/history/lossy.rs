@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use doorward::Entropy;
+use doorward::system::Entropy;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 

@@ -314,7 +314,7 @@ fn half_sent_grpc_messages_are_bounded_for_each_connection() {
         ("/envoy.service.auth.v3.Authorization/Check", &[("content-type", "application/grpc")]);
     let mut server = Server::start(&[
         ("DOORWARD_GRPC_LISTEN", "127.0.0.1:0"),
-        ("DOORWARD_REQUEST_TIMEOUT", "8s"),
+        ("DOORWARD_REQUEST_TIMEOUT", "20s"),
         ("DOORWARD_VALIDATION_THREADS", "1"),
     ]);
     let before = server.process().memory_kib("VmHWM:");

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::json;
 
 use crate::common::http::Client;

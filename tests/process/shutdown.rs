@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::DateTime;
-use doorward::Clock;
+use doorward::system::Clock;
 use rustix::process::Signal;
 use serde_json::json;
 

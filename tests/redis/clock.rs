@@ -8,7 +8,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport};
+use doorward::system::{Clock, Entropy};
+use doorward::{Access, Config, NewToken, Node, Transport};
 use serde_json::{Value, json};
 
 use crate::common::cluster::RedisCluster;

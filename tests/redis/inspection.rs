@@ -191,7 +191,7 @@ fn each_database_has_its_own_event_channel() {
     let redis = RedisServer::start();
     let url = redis.url() + "/1";
     let servers = [Server::on(&redis, &[]), Server::start(&[("DOORWARD_REDIS_URL", &url)])];
-    servers.iter().for_each(|server| await_ready(server));
+    servers.iter().for_each(await_ready);
     wait_for("both listen", || {
         let channels = redis.cli(&["PUBSUB", "CHANNELS"]);
         let mut channels: Vec<_> = channels.lines().collect();

@@ -1,7 +1,7 @@
 //! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
 //! is no refusal yet.
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use crate::common::http::Response;
@@ -12,8 +12,6 @@ use crate::common::server::{Server, key, token_path};
 
 /// Longer than any test, so that nothing is forgotten while a busy machine waits.
 const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
-/// A busy machine answers late.
-const PATIENT: (&str, &str) = ("DOORWARD_REDIS_TIMEOUT", "10s");
 /// Remembers nothing, so that its changes are lost for good.
 const FORGETFUL: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "0");
 /// `REPLAY_SETTLE`.
@@ -40,8 +38,8 @@ fn await_accepted(node: &Server) -> String {
 #[test]
 fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
-    let nodes = [Server::on(&redis, &[WINDOW, PATIENT]), Server::on(&redis, &[WINDOW, PATIENT])];
-    nodes.iter().for_each(|node| await_ready(node));
+    let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
+    nodes.iter().for_each(await_ready);
     await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
     let revoked = nodes[0].issue(json!({"user": "alice"}));
@@ -60,8 +58,8 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
 #[test]
 fn what_another_node_may_remember_is_not_refused_at_once() {
     let mut redis = RedisServer::start();
-    let (node, other) = (Server::on(&redis, &[WINDOW, PATIENT]), Server::on(&redis, &[FORGETFUL, PATIENT]));
-    [&node, &other].iter().for_each(|node| await_ready(node));
+    let (node, other) = (Server::on(&redis, &[WINDOW]), Server::on(&redis, &[FORGETFUL]));
+    [&node, &other].into_iter().for_each(await_ready);
     await_counts(&redis);
     let lost = other.issue(json!({"user": "alice"}));
     assert_eq!(node.auth(&lost["token"]).status, 200);
@@ -87,7 +85,7 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
 #[test]
 fn a_request_is_done_once_although_redis_has_lost_it() {
     let mut redis = RedisServer::start();
-    let node = Server::on(&redis, &[WINDOW, PATIENT]);
+    let node = Server::on(&redis, &[WINDOW]);
     await_ready(&node);
     let send = |path: &str, body: &Value| {
         node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
@@ -117,7 +115,7 @@ fn a_request_is_done_once_although_redis_has_lost_it() {
 #[test]
 fn a_node_that_is_alone_refuses_at_once() {
     let mut redis = RedisServer::start();
-    let node = Server::on(&redis, &[WINDOW, PATIENT]);
+    let node = Server::on(&redis, &[WINDOW]);
     await_ready(&node);
     redis.restart();
     let line = await_accepted(&node);

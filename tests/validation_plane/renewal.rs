@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::DateTime;
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use crate::common::process::wait_for;

@@ -30,14 +30,6 @@ pub(crate) fn key_prefix(text: &str) -> Parsed<String> {
     Err(r"is not 1 to 64 visible ASCII characters without { } * ? [ ] \".into())
 }
 
-/// Parses the name of a node.
-pub(crate) fn node_name(text: &str) -> Parsed<String> {
-    if text.len() <= NODE_NAME_MAX_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(text.into());
-    }
-    Err(format!("is not 1 to {NODE_NAME_MAX_CHARS} visible ASCII characters"))
-}
-
 /// The most replicas that a change can wait for.
 const MAX_REPLICAS: u8 = 16;
 
@@ -52,6 +44,14 @@ pub(crate) fn durable_writes(text: &str) -> Parsed<DurableWrites> {
         },
         _ => Err("is none of none, replicas:N and disk".into()),
     }
+}
+
+/// Parses the name of a node.
+pub(crate) fn node_name(text: &str) -> Parsed<String> {
+    if text.len() <= NODE_NAME_MAX_CHARS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.into());
+    }
+    Err(format!("is not 1 to {NODE_NAME_MAX_CHARS} visible ASCII characters"))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub enum AuthProgress<R> {
 
 /// An auth subrequest that waits for the store.
 pub struct UndecidedAuth {
-    request: check::Undecided,
+    request: Box<check::Undecided>,
     span: Option<Box<RequestSpan>>,
     /// The request as the access log shows it, if the log is on.
     pub(super) logged: Option<Box<LoggedRequest>>,

@@ -24,12 +24,9 @@ use crate::server::admin::event_stream::FeedReaders;
 use crate::server::admin::plane::{AdminPlane, UnauthorizedLog};
 use crate::server::auth::access_log::AccessLogOptions;
 use crate::server::metrics::admin_calls::AdminCalls;
-use crate::server::metrics::api_keys::ApiKeyCollector;
-use crate::server::metrics::certificates::CertificateCollector;
-use crate::server::metrics::connections::ConnectionsByListener;
-use crate::server::metrics::feed_readers::FeedReaderCollector;
+use crate::server::metrics::connections::{ConnectionsByListener, encode as encode_connections};
 use crate::server::metrics::plane::MetricsPlane;
-use crate::server::metrics::reload::ReloadCollector;
+use crate::server::metrics::{api_keys, certificates, feed_readers, reload};
 use crate::server::reload::reloader::{Reloader, log_expiries};
 use crate::server::reload::status::ReloadStatus;
 use crate::server::request::span::RequestTracer;
@@ -68,7 +65,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let admin =
         admin_plane(&config, measured, settings, &reloader, connections.clone(), &entropy, tracer).await?;
     register_metrics(&metrics, &connections, &admin.feed, &reloader);
-    metrics.collect(CertificateCollector(tls.by_listener()));
+    metrics.collect(tls.by_listener(), certificates::encode);
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
@@ -199,10 +196,10 @@ fn register_metrics(
     feed: &FeedReaders,
     reloader: &Reloader,
 ) {
-    metrics.collect(connections.clone());
-    metrics.collect(FeedReaderCollector(feed.clone()));
-    metrics.collect(ReloadCollector(reloader.status.clone()));
-    metrics.collect(ApiKeyCollector(reloader.api_keys.clone()));
+    metrics.collect(connections.clone(), encode_connections);
+    metrics.collect(feed.clone(), feed_readers::encode);
+    metrics.collect(reloader.status.clone(), reload::encode);
+    metrics.collect(reloader.api_keys.clone(), api_keys::encode);
 }
 
 async fn admin_plane(

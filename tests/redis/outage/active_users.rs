@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
+use crate::common::near_cache::await_cached;
 use crate::common::process::wait_for;
 use crate::common::recovery::{
-    await_answer, await_heard, await_passes, await_ready, await_refused, await_unready, issue_soon, ready,
+    await_answer, await_heard, await_passes, await_ready, await_refused, await_unready, issue_soon,
 };
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
@@ -93,7 +94,7 @@ fn outlives_an_outage(
     for server in [&first, &second] {
         assert_eq!([status(server, &active), status(server, &left)], [200, 200]);
     }
-    assert_all(200, &ask_for(&first, &active, 1_000), &first);
+    await_cached(&first, &active["token"]);
 
     begin(&mut redis);
     assert_all(200, &ask_for(&first, &active, OUTAGE_MS), &first);
@@ -136,10 +137,8 @@ fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
     let server = Server::on(&redis, &[GRACE]);
     let token = server.issue(json!({}));
     for _ in 0..5 {
-        wait_for("cached", || {
-            assert_eq!(status(&server, &token), 200, "{}", server.log());
-            (ready(&server) == 200).then_some(())
-        });
+        await_cached(&server, &token["token"]);
+        await_ready(&server);
         // Requests without pause, from before the outage until after it.
         let is_over = AtomicBool::new(false);
         let statuses = thread::scope(|scope| {
@@ -197,11 +196,7 @@ fn an_unwritten_renewal_counts_within_the_lease() {
     // No access renews the token before the outage, because a renewal would invalidate its entry.
     let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m"), ("DOORWARD_RENEWAL_STEP", "50%")]);
     let issued = issue(&server);
-    wait_for("entries are served from memory", || {
-        assert_eq!(status(&server, &issued), 200);
-        let metrics = server.call("GET", "/metrics", None).text();
-        (!metrics.contains("doorward_cache_hits_total 0\n")).then_some(())
-    });
+    await_cached(&server, &issued["token"]);
     let token = issue(&server);
     assert_eq!(status(&server, &token), 200);
     redis.freeze();
@@ -219,7 +214,7 @@ fn a_revocation_during_an_outage_overrides_every_renewal() {
     // One token is revoked before its expiry in Redis, one after it, and one is not revoked.
     let [early, late, kept] = [(); 3].map(|()| issue(&cut_off));
     for token in [&early, &late, &kept] {
-        assert_eq!(status(&cut_off, token), 200);
+        await_cached(&cut_off, &token["token"]);
     }
     relay.cut();
     other.revoke(&early["id"]);

@@ -98,10 +98,10 @@ fn a_slow_first_answer_does_not_make_a_starting_node_unavailable() {
     thread::scope(|scope| {
         scope.spawn(|| {
             // Longer than the first inspection, shorter than all of them.
-            thread::sleep(Duration::from_millis(1_300));
+            thread::sleep(Duration::from_millis(4_000));
             redis.thaw();
         });
-        let server = Server::on(&redis, &[("DOORWARD_REDIS_TIMEOUT", "1s")]);
+        let server = Server::on(&redis, &[("DOORWARD_REDIS_TIMEOUT", "3s")]);
         let token = server.issue(json!({}));
         identity(&server.auth(&token["token"]));
         assert_eq!(status(&server, "/readyz"), 200, "{}", server.log());

@@ -155,7 +155,9 @@ impl RedisReader {
             is_fresh.store(true, Ordering::Relaxed);
             Ok((record, self.node_cache.tracked(&server)))
         };
-        let record = cache.get_or_read(&id, self.router.server_of(id), &self.node_cache.clock, read).await?;
+        // Boxed, so that the future of a look-up without a cache is no larger for it.
+        let read = cache.get_or_read(&id, self.router.server_of(id), &self.node_cache.clock, read);
+        let record = Box::pin(read).await?;
         Ok(RecordRead { record, is_fresh: is_fresh.into_inner() })
     }
 
