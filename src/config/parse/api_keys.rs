@@ -65,8 +65,9 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
     }
     let scopes =
         if scopes == "all" { Some(Scopes::all()) } else { scopes.split('+').map(Scope::named).collect() };
-    let scopes = scopes
-        .ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events+import")?;
+    let scopes = scopes.ok_or(
+        "its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events+import",
+    )?;
     let hash = blake3::Hash::from_hex(hash)
         .map_err(|_| "its hash is not the 64 hex digits that `doorward hash-key` prints")?;
     let expires_at_ms = expiry.map(expiry_ms).transpose()?;
