@@ -20,9 +20,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
+use doorward::check::{Admission, IncomingRequest, RequestCheck, RequestDecision};
+use doorward::settings::RouteCheck;
 use doorward::{
-    Actor, Admission, Config, Identity, IncomingRequest, NewToken, Node, RequestCheck, RequestDecision,
-    RevokeReason, RouteCheck, Service, ServiceError, TokenChange, Validator, load_node,
+    Actor, Config, Identity, NewToken, Node, RevokeReason, Service, ServiceError, TokenChange, Validator,
+    load_node,
 };
 use tokio::net::TcpListener;
 

@@ -9,11 +9,13 @@
 
 use std::sync::Arc;
 
+use doorward::Token;
 use doorward::internals::model::token::{RelatedObject, Texts, TokenDetails};
 use doorward::internals::store::redis::schema::codec::token::record::fields_of;
 use doorward::internals::store::redis::schema::keys::{Keys, SCHEMA_VERSION};
 use doorward::internals::token_string::{self, TokenKeys, TokenKind};
-use doorward::{Clock, Entropy, Token, TokenRecord};
+use doorward::system::{Clock, Entropy};
+use doorward::token::TokenRecord;
 use redis::{Commands as _, Connection, Pipeline};
 use serde::Serialize;
 

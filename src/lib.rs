@@ -19,20 +19,55 @@
 //! # }
 //! ```
 //!
-//! A [`RequestCheck`] decides on whole requests, as the server's `/auth`, `/auth-optional` and `/check/NAME` do: it finds the
-//! token in the header or in a cookie, refuses unsafe requests that another site made the browser send, and applies the
-//! route checks of the settings.
+//! A [`RequestCheck`](check::RequestCheck) decides on whole requests, as the server's `/auth`, `/auth-optional` and
+//! `/check/NAME` do: it finds the token in the header or in a cookie, refuses unsafe requests that another site made the
+//! browser send, and applies the route checks of the settings. This is a site on axum:
 //!
 //! ```no_run
-//! use doorward::{Admission, IncomingRequest, RequestCheck, RequestDecision, Validator};
+//! use std::sync::Arc;
 //!
-//! # async fn example(validator: &Validator, check: &RequestCheck, parts: &http::request::Parts) {
-//! let request = IncomingRequest::of_parts(parts, None);
-//! match check.decide(validator, Admission::REQUIRED, &request).await {
-//!     RequestDecision::Allowed(identity, _) => println!("{} may pass", identity.user()),
-//!     other => println!("answer {}", other.status()),
+//! use axum::Router;
+//! use axum::extract::FromRequestParts;
+//! use axum::http::StatusCode;
+//! use axum::http::request::Parts;
+//! use axum::routing::get;
+//! use doorward::check::{Admission, IncomingRequest, RequestCheck, RequestDecision};
+//! use doorward::{Identity, Node, Validator, load_node};
+//!
+//! struct Site {
+//!     validator: Validator,
+//!     check: RequestCheck,
 //! }
-//! # }
+//!
+//! /// The user of a request. A request without a valid token does not reach the handler.
+//! struct User(Identity);
+//!
+//! impl FromRequestParts<Arc<Site>> for User {
+//!     type Rejection = StatusCode;
+//!
+//!     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, StatusCode> {
+//!         let request = IncomingRequest::of_parts(parts, None);
+//!         match site.check.decide(&site.validator, Admission::REQUIRED, &request).await {
+//!             RequestDecision::Allowed(identity, _) => Ok(Self(identity)),
+//!             other => Err(other.status()),
+//!         }
+//!     }
+//! }
+//!
+//! async fn home(User(identity): User) -> String {
+//!     format!("Hello, {}", identity.user())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = load_node(std::env::vars_os())?;
+//!     let node = Node::start(&config).await?;
+//!     let site = Site { validator: node.validator().await, check: RequestCheck::new(&config) };
+//!     let router = Router::new().route("/", get(home)).with_state(Arc::new(site));
+//!     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, router).await?;
+//!     node.stop().await;
+//!     Ok(())
+//! }
 //! ```
 //!
 //! The settings are the server's: [`load_node`] reads them from environment variables, and [`Config::default`] has
@@ -52,7 +87,7 @@
 //!
 //! | feature | adds | contains |
 //! |---|---|---|
-//! | none | the embedded store, validation, [`RequestCheck`], the lifecycle of tokens | |
+//! | none | the embedded store, validation, [`check`], the lifecycle of tokens | |
 //! | `redis` | the Redis store, and with it tokens that several processes share | |
 //! | `tls` | `rediss://` | `redis` |
 //! | `server` | the server and its command line | `tls` |
@@ -83,6 +118,7 @@ mod http_client;
 mod last_access;
 mod logging;
 mod model;
+mod named_enum;
 mod node;
 mod printable;
 mod request;
@@ -105,33 +141,60 @@ mod token_string;
 mod validation;
 mod values;
 
-pub use crate::clock::Clock;
 pub use crate::config::{Config, LoadError, load_node};
-pub use crate::entropy::Entropy;
-pub use crate::foreign::{Scheme, SourceDigest};
-pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
-pub use crate::model::device_key::{DeviceChange, DeviceKey};
-pub use crate::model::event::{Actor, CutoffEvent, Event, EventFacts, EventKind};
+pub use crate::model::event::Actor;
 pub use crate::model::revoke_reason::RevokeReason;
-pub use crate::model::route_check::RouteCheck;
-pub use crate::model::takeover::{ActiveTakeover, EndedTakeover, Takeover};
-pub use crate::model::token::{
-    RelatedObject, Revocation, Token, TokenChange, TokenDetails, TokenRecord, Transport,
-};
+pub use crate::model::token::{Token, TokenChange, Transport};
 pub use crate::node::{Node, StartError, WorkerDied};
-pub use crate::request_check::{
-    Admission, ForbiddenReason, IncomingRequest, Refusal, RequestCheck, RequestDecision,
-};
-pub use crate::service::{
-    ExportedString, ImportRecord, ImportResult, Issued, MadeDevice, NewDevice, NewToken, RotatedDevice,
-    Service, ServiceError,
-};
+pub use crate::service::{Issued, NewToken, Service, ServiceError};
 pub use crate::store::{Rejection, StoreError};
 pub use crate::token_string::TokenId;
 pub use crate::validation::{Access, Identity, Validator};
 
+/// Decisions on whole requests: may this request pass, and why not?
+pub mod check {
+    pub use crate::request_check::{
+        Admission, ForbiddenReason, IncomingRequest, Refusal, RequestCheck, RequestDecision,
+    };
+}
+
+/// The parts of a [`Token`], and its takeovers.
+pub mod token {
+    pub use crate::model::takeover::{ActiveTakeover, EndedTakeover, Takeover};
+    pub use crate::model::token::{RelatedObject, Revocation, TokenDetails, TokenRecord};
+}
+
+/// Device keys: [`Service::make_device`] and its like.
+pub mod device {
+    pub use crate::model::device_key::{DeviceChange, DeviceKey};
+    pub use crate::service::{MadeDevice, NewDevice, RotatedDevice};
+}
+
+/// Cut-offs, which refuse all tokens that were created before a time: [`Service::set_cutoff`].
+pub mod cutoff {
+    pub use crate::model::cutoff::{Cutoff, CutoffName, CutoffProgress, SetCutoff};
+}
+
+/// The history of a user: [`Service::user_events`].
+pub mod event {
+    pub use crate::model::event::{CutoffEvent, Event, EventFacts, EventKind};
+}
+
+/// Imports of tokens that another system issued: [`Service::import`].
+pub mod import {
+    pub use crate::foreign::{Scheme, SourceDigest};
+    pub use crate::service::{ExportedString, ImportRecord, ImportResult};
+}
+
+/// The clock and the randomness of a node, which a test can replace: [`Node::start_with`].
+pub mod system {
+    pub use crate::clock::Clock;
+    pub use crate::entropy::Entropy;
+}
+
 /// The types of the fields of [`Config`].
 pub mod settings {
+    pub use crate::model::route_check::RouteCheck;
     pub use crate::values::{
         AccessLogRule, ApiKey, Endpoint, HostPort, ListenAddr, LogFormat, LogLevel, Origin, OtlpHeader,
         OverLimit, RedisDeployment, RedisUrl, RenewalStep, SameSite, Scope, Scopes, SecretString, StoreUrl,

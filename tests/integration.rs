@@ -35,6 +35,7 @@ mod admin_plane {
     mod live_tokens;
     mod locks;
     mod login_tokens;
+    mod nodes;
     mod oauth;
     pub mod oauth_calls;
     mod oauth_clients;
@@ -104,9 +105,11 @@ mod migration {
     mod traffic;
 }
 
-/// What packaging/ has for Kubernetes.
+/// What packaging/ has for Kubernetes and systemd, compared by the programs that read it.
 mod packaging {
     mod chart;
+    #[cfg(target_os = "linux")]
+    mod systemd;
 }
 
 /// The program: health check, signals and secrecy of its log.

@@ -8,11 +8,14 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use doorward::device::{DeviceChange, NewDevice};
 use doorward::internals::config;
 use doorward::internals::node::metrics::{Metrics, TextFormat};
+use doorward::system::{Clock, Entropy};
+use doorward::token::RelatedObject;
 use doorward::{
-    Access, Actor, Clock, Config, DeviceChange, Entropy, NewDevice, NewToken, Node, RelatedObject,
-    RevokeReason, ServiceError, StoreError, TokenChange, Transport, Validator,
+    Access, Actor, Config, NewToken, Node, RevokeReason, ServiceError, StoreError, TokenChange, Transport,
+    Validator,
 };
 
 use crate::common::process::wait_for;
@@ -310,7 +313,7 @@ async fn a_validator_without_its_runtime_is_unavailable() {
     let given = [
         ("DOORWARD_REDIS_URL", &*redis.url()),
         ("DOORWARD_CACHE_ENTRIES", "0"),
-        ("DOORWARD_REDIS_TIMEOUT", "50ms"),
+        ("DOORWARD_REDIS_TIMEOUT", "3s"),
     ];
     let node = Node::start(&settings(&given)).await.unwrap();
     let token_string = node.service().issue(login("alice"), Actor::Doorward).await.unwrap().token_string;

@@ -21,6 +21,7 @@ mod admin_plane {
     mod imports;
     mod inputs;
     mod locks;
+    mod nodes;
     mod oauth;
     pub mod oauth_calls;
     mod oauth_requests;
@@ -75,6 +76,7 @@ mod process {
         mod failures;
         mod imports;
         mod local;
+        mod nodes;
         mod stats;
         mod support;
         mod tokens;

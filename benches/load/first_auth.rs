@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 
 use crate::Result;
 use crate::generator::write_get;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 
 use crate::changes::{Changes, Cost};
 use crate::first_auth::FirstAuth;

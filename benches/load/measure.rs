@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 
 use crate::Result;
 use crate::generator::Load;

@@ -12,8 +12,8 @@ use crate::redis_server::RedisServer;
 use crate::scenarios::probe;
 use crate::subject::{Doorward, UNTIL_TRACKING};
 
-/// The node's cache capacity: more than a million, so that uneven shards evict nothing.
-const ROOM: u32 = 2_000_000;
+/// The node's cache capacity by the number of tokens: more than one, so that uneven shards evict nothing.
+const ROOM_PER_TOKEN: usize = 2;
 const FIRST_STAGE: usize = 1_000;
 /// The pooled connections of the issuing node: enough to keep Redis busy.
 const REDIS_CONNECTIONS: u32 = 32;
@@ -39,10 +39,11 @@ pub struct Growth {
 /// Caches a thousand tokens in a node, then ten times as many, and so on up to `largest`. Another node has issued them,
 /// so that nothing else grows. Each stage validates each token once, and then measures `pairs` of runs.
 pub fn measure(server: &Path, largest: usize, pairs: u32, duration: Duration) -> Result<Growth> {
-    let redis = RedisServer::start_without_disk()?;
+    let redis = RedisServer::start_unlimited()?;
+    let room = ROOM_PER_TOKEN * largest;
     let url = ("DOORWARD_REDIS_URL", redis.url());
     let tokens = issue(server, url.clone(), largest)?;
-    let node = Doorward::start(server, &[url, ("DOORWARD_CACHE_ENTRIES", ROOM.to_string())])?;
+    let node = Doorward::start(server, &[url, ("DOORWARD_CACHE_ENTRIES", room.to_string())])?;
     sleep(UNTIL_TRACKING);
     node.validate_each(&tokens[..1])?;
     let (mut known, mut grown_bytes, mut baseline, mut stages) = (1, 0, None, Vec::new());

@@ -35,9 +35,9 @@ impl RedisServer {
         Self::start_with(&[])
     }
 
-    /// Starts it without the append-only file and without a limit of memory: a million tokens take a gigabyte of either,
-    /// and a rewrite would disturb the next measurement.
-    pub fn start_without_disk() -> Result<Self> {
+    /// Starts it without the append-only file and without a limit of its memory. A million tokens take a gigabyte of the
+    /// file, and a rewrite would disturb the next measurement; ten million exceed the `maxmemory` of config/redis.conf.
+    pub fn start_unlimited() -> Result<Self> {
         Self::start_with(&["--appendonly", "no", "--maxmemory", "0"])
     }
 

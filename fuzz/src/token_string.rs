@@ -1,9 +1,9 @@
 //! Minted token strings parse and changed ones do not.
 
-use doorward::Entropy;
 use doorward::internals::token_string::{
     HashTag, TokenId, TokenKeys, TokenKind, UnverifiedToken, mint, parse,
 };
+use doorward::system::Entropy;
 
 /// Checks the bytes as a token string, and a token string minted and changed as they say.
 pub fn check(bytes: &[u8]) {

@@ -17,7 +17,6 @@ pub mod runtime;
 pub mod serve;
 pub mod show;
 pub mod sources;
-pub mod stop_signals;
 pub mod verify;
 
 pub use self::run::run;

@@ -7,9 +7,9 @@ use super::admin::{self, Environment};
 use super::check_config::check_config;
 use super::command_line::{ClientVerb, Invocation, ServerVerb, command};
 use super::commands::{
-    completions, cutoff, device, events, hash_key, import, man, new_key, stats, takeover, token, user,
+    completions, cutoff, device, events, hash_key, import, man, new_key, nodes, stats, takeover, token, user,
 };
-use super::doctor::command::doctor;
+use super::doctor::output::doctor;
 use super::healthcheck::healthcheck;
 use super::output::{fail, print};
 use super::serve::serve;
@@ -77,6 +77,9 @@ fn without_settings(verb: &ClientVerb, env: &Environment) -> ExitCode {
         }),
         ClientVerb::Stats(show) => {
             admin::run(&show.admin, env, async |client, output| stats::run(client, output, show).await)
+        }
+        ClientVerb::Nodes { admin } => {
+            admin::run(admin, env, async |client, output| nodes::run(client, output).await)
         }
         ClientVerb::HashKey => hash_key::run(),
         ClientVerb::NewKey(new) => new_key::run(new, &Entropy::system()),

@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{FAILURE, fail, print_in_background};
 use super::ready_message::ready_message;
+use super::runtime::StopSignals;
 use super::sources::Sources;
-use super::stop_signals::StopSignals;
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::entropy::Entropy;

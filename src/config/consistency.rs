@@ -2,7 +2,9 @@
 
 use super::given::MergedTexts;
 use super::mistake::Mistake;
+use super::parse::duration::show_ms;
 use super::settings::Config;
+use crate::values::replay_window::least_retention_ms;
 use crate::values::{Cookie, RedisDeployment, SameSite, StoreUrl, TrustedProxies};
 
 /// The setting to change, and the problem.
@@ -33,12 +35,13 @@ impl Config {
             }
         }
         // The findings of each rule, and the settings by which it judges.
-        let rules: [(Vec<Inconsistency>, &[&str]); 7] = [
+        let rules: [(Vec<Inconsistency>, &[&str]); 8] = [
             (cookie(&self.cookie()), &["cookie-name"]),
             (cookie_names(self), &["cookie-name", "foreign"]),
             (header_names(self), &["header-name"]),
             (csrf(self), &["cookie-csrf-check"]),
             (redis(self), &["redis-url"]),
+            (retention(self), &["redis-url", "replay-window"]),
             (tls(self), &[]),
             (otlp(self), &["otlp-endpoint"]),
         ];
@@ -101,6 +104,28 @@ fn redis(config: &Config) -> Vec<Inconsistency> {
         }
         _ => Vec::new(),
     }
+}
+
+/// An ending must be known for longer than any node remembers the change before it (`store/redis/replay`). The embedded
+/// store replays nothing.
+fn retention(config: &Config) -> Vec<Inconsistency> {
+    let Config { replay_window_ms: window_ms, revoked_retention_ms, takeover_retention_ms, .. } = config;
+    if config.redis_url == StoreUrl::Memory || *window_ms == 0 {
+        return Vec::new();
+    }
+    let (least_ms, window) = (least_retention_ms(*window_ms), show_ms(*window_ms));
+    let problem = |name: &str| {
+        format!(
+            "must be at least {}, twice the replay-window of {window} and a minute: otherwise a node that was cut off from \
+             Redis could undo what ended meanwhile. Set a longer {name}, or a shorter replay-window (0 turns it off)",
+            show_ms(least_ms)
+        )
+    };
+    [("revoked-retention", revoked_retention_ms), ("takeover-retention", takeover_retention_ms)]
+        .into_iter()
+        .filter(|(_, retention_ms)| **retention_ms < least_ms)
+        .map(|(name, _)| (name, problem(name)))
+        .collect()
 }
 
 /// Certificate authorities are of use only for a collector that uses TLS.

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::iter;
 
-use super::did_you_mean::did_you_mean;
 use super::given::{GivenText, GivenTexts, value_or_path};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, did_you_mean};
 use super::setting::{CLIENT_VARIABLES, CONFIG, VARIABLE_PREFIX};
 use super::settings::SETTINGS;
 

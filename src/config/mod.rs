@@ -10,12 +10,9 @@
 //! 5. `reload` compares the settings of a running server with new ones, and says what changes.
 
 pub mod consistency;
-pub mod did_you_mean;
 pub mod environment;
 pub mod given;
 pub mod groups;
-#[cfg(feature = "server")]
-pub mod hash_key;
 pub mod load;
 #[cfg(feature = "server")]
 pub mod load_server;
@@ -36,8 +33,6 @@ pub(crate) mod tests;
 pub mod text_file;
 pub mod toml_file;
 
-#[cfg(feature = "server")]
-pub use self::hash_key::hash_key;
 pub use self::load::load_node;
 #[cfg(feature = "server")]
 pub use self::load_server::Loaded;
@@ -49,3 +44,5 @@ pub use self::reload::{LoadAgain, Reload};
 #[cfg(feature = "server")]
 pub(crate) use self::setting_flags::SettingFlags;
 pub use self::settings::Config;
+#[cfg(feature = "server")]
+pub use crate::config::parse::api_keys::hash_key;

@@ -12,7 +12,6 @@ use super::parse::access_log::access_log;
 use super::parse::api_keys::{admin_key, api_keys, token_keys};
 use super::parse::cookie::{cookie_domain, cookie_name, cookie_path, same_site};
 use super::parse::credentials::{credential_header, further_cookies, header_schemes};
-use super::parse::durable_writes::durable_writes;
 use super::parse::duration::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, duration_ms, renewal_step};
 use super::parse::foreign::foreign_forms;
 use super::parse::listener::{file_mode, grpc_listen_addr, listen_addr, optional_listen_addr, optional_path};
@@ -20,12 +19,12 @@ use super::parse::origins::{header_name, origins, trusted_proxies};
 use super::parse::otlp::{otlp_endpoint, otlp_headers};
 use super::parse::route_checks::route_checks;
 use super::parse::scalar::{Parsed, boolean, choice, number};
-use super::parse::store::{key_prefix, store_url};
+use super::parse::store::{durable_writes, key_prefix, node_name, store_url};
 use super::setting::{Exposure, Setting};
 use crate::foreign::ForeignForm;
 use crate::model::field_rules::MAX_AGE_SECONDS;
 use crate::model::route_check::RouteCheck;
-use crate::values::stale_grace::MAX_STALE_GRACE_MS;
+use crate::values::store_options::MAX_STALE_GRACE_MS;
 use crate::values::{
     AccessLogRule, ApiKey, CredentialHeader, DurableWrites, FurtherCookie, HeaderScheme, ListenAddr,
     LogFormat, LogLevel, Origin, OtlpHeader, OverLimit, RenewalStep, SameSite, SecretString, StoreUrl,
@@ -130,6 +129,8 @@ settings! {
     validation_threads: usize = number(0..=256),
         "validation-threads", "N", "0", "Number of validation threads; 0 is one per core";
 
+    node_name: String = node_name,
+        "node-name", "TEXT", "", "Name of this node for operators; if empty, the name of the host";
     redis_url: StoreUrl = store_url,
         "redis-url", "URL", "",
         "URL of Redis; without it, tokens are kept in this process's memory", frequent, redacted;
@@ -201,7 +202,7 @@ settings! {
         "max-tokens-per-user", "N", "1000", "Maximum number of live tokens per user";
     max_tokens_per_object: usize = number(1..=100_000),
         "max-tokens-per-object", "N", "10000", "Maximum number of live tokens per related object";
-    over_limit: OverLimit = choice(&[("end-oldest", OverLimit::RevokeOldest), ("refuse-new", OverLimit::RefuseNew)]),
+    over_limit: OverLimit = choice(&OverLimit::CHOICES),
         "over-limit", "RULE", "end-oldest", "Action when a user is at the token limit: end-oldest or refuse-new";
     revoked_retention_ms: u64 = duration_ms(LIFETIME_MS),
         "revoked-retention", "DURATION", "24h", "How long the admin plane shows a revoked token";
@@ -254,10 +255,10 @@ settings! {
     flush_queue: usize = number(1..=MAX_ENTRIES),
         "flush-queue", "N", "100000", "Maximum number of tokens whose accesses are tracked";
 
-    log_level: LogLevel = choice(&LogLevel::ALL),
+    log_level: LogLevel = choice(&LogLevel::CHOICES),
         "log-level", "LEVEL", "info",
         "Least severe level that is logged: error, warn, info, debug or trace", frequent, reloadable;
-    log_format: LogFormat = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+    log_format: LogFormat = choice(&LogFormat::CHOICES),
         "log-format", "FORMAT", "text", "Format of log lines: text or json";
     audit_log: bool = boolean,
         "audit-log", "BOOL", "true", "Log each change of tokens, takeovers and device keys, whatever the log-level", reloadable;

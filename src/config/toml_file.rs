@@ -6,9 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::did_you_mean::did_you_mean;
 use super::given::{GivenText, GivenTexts, value_or_path};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, did_you_mean};
 use super::parse::list::items;
 use super::setting::{CONFIG, Setting};
 use super::settings::SETTINGS;
@@ -85,7 +84,7 @@ fn text_of(value: &DeValue<'_>, is_list: bool) -> Result<String, String> {
         }
         DeValue::Array(_) => Err("is a list, but takes one value".into()),
         DeValue::Table(_) => Err("is a table, but takes a value".into()),
-        DeValue::Datetime(_) => Err("is a date or a time, but takes a value in quotes".into()),
+        DeValue::Datetime(time) => Ok(time.to_string()),
     }
 }
 

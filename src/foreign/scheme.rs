@@ -6,26 +6,30 @@ use arrayvec::ArrayVec;
 use ring::digest::{SHA256, SHA512, digest};
 use ring::hmac;
 
+use crate::named_enum::named_enum;
+
 /// Bytes of the longest source digest: SHA-512.
 const MAX_DIGEST_BYTES: usize = 64;
 
-/// A scheme: how one system made its tokens and what it stores of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// django-auth-token 0.0.26 and later, which stores an HMAC-SHA256.
-    DjangoAuthToken,
-    /// django-auth-token up to 0.0.25, which stores the string.
-    DjangoAuthTokenPlain,
-    /// The tokens of Django REST framework (`rest_framework.authtoken`), which stores the string.
-    Drf,
-    /// django-rest-knox, which stores the SHA-512.
-    Knox,
-    /// Laravel Sanctum, which stores the SHA-256 of the part after `|`.
-    Sanctum,
-    /// express-session, whose cookie signs the session id that its store has as a key.
-    ExpressSession,
-    /// Any other system: the SHA-256 of a string, or the string.
-    Sha256,
+named_enum! {
+    /// A scheme: how one system made its tokens and what it stores of them.
+    #[derive(Hash)]
+    pub enum Scheme {
+        /// django-auth-token 0.0.26 and later, which stores an HMAC-SHA256.
+        DjangoAuthToken => "django-auth-token",
+        /// django-auth-token up to 0.0.25, which stores the string.
+        DjangoAuthTokenPlain => "django-auth-token-plain",
+        /// The tokens of Django REST framework (`rest_framework.authtoken`), which stores the string.
+        Drf => "drf",
+        /// django-rest-knox, which stores the SHA-512.
+        Knox => "knox",
+        /// Laravel Sanctum, which stores the SHA-256 of the part after `|`.
+        Sanctum => "sanctum",
+        /// express-session, whose cookie signs the session id that its store has as a key.
+        ExpressSession => "express-session",
+        /// Any other system: the SHA-256 of a string, or the string.
+        Sha256 => "sha256",
+    }
 }
 
 /// The bytes that a system stores of a token string: a SHA-256, an HMAC-SHA256 or a SHA-512. For a system that stores the
@@ -34,35 +38,6 @@ pub enum Scheme {
 pub struct SourceDigest(ArrayVec<u8, MAX_DIGEST_BYTES>);
 
 impl Scheme {
-    /// All schemes.
-    pub const ALL: [Self; 7] = [
-        Self::DjangoAuthToken,
-        Self::DjangoAuthTokenPlain,
-        Self::Drf,
-        Self::Knox,
-        Self::Sanctum,
-        Self::ExpressSession,
-        Self::Sha256,
-    ];
-
-    /// The name in settings, in requests, and as the origin of a token.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DjangoAuthToken => "django-auth-token",
-            Self::DjangoAuthTokenPlain => "django-auth-token-plain",
-            Self::Drf => "drf",
-            Self::Knox => "knox",
-            Self::Sanctum => "sanctum",
-            Self::ExpressSession => "express-session",
-            Self::Sha256 => "sha256",
-        }
-    }
-
-    /// The scheme of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scheme| scheme.name() == name)
-    }
-
     /// How many bytes its source digests have.
     pub const fn digest_bytes(self) -> usize {
         match self {
@@ -119,14 +94,6 @@ mod tests {
 
     fn hex(digest: &SourceDigest) -> String {
         digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    #[test]
-    fn every_scheme_has_a_name_of_its_own() {
-        for scheme in Scheme::ALL {
-            assert_eq!(Scheme::named(scheme.name()), Some(scheme));
-        }
-        assert_eq!(Scheme::named("DRF"), None);
     }
 
     /// Python's hashlib and hmac made the values.

@@ -2,28 +2,23 @@
 
 use std::ops::RangeInclusive;
 
-/// The characters that a token string may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Characters {
-    /// `0-9 a-f A-F`.
-    Hex,
-    /// `0-9 A-Z a-z`.
-    Alphanumeric,
-    /// `0-9 A-Z a-z - _`.
-    Base64Url,
-    /// Visible ASCII characters.
-    Printable,
+use crate::named_enum::named_enum;
+
+named_enum! {
+    /// The characters that a token string may have.
+    pub enum Characters {
+        /// `0-9 a-f A-F`.
+        Hex => "hex",
+        /// `0-9 A-Z a-z`.
+        Alphanumeric => "alphanumeric",
+        /// `0-9 A-Z a-z - _`.
+        Base64Url => "base64url",
+        /// Visible ASCII characters.
+        Printable => "printable",
+    }
 }
 
 impl Characters {
-    /// The names in settings.
-    pub const ALL: [(&str, Self); 4] = [
-        ("hex", Self::Hex),
-        ("alphanumeric", Self::Alphanumeric),
-        ("base64url", Self::Base64Url),
-        ("printable", Self::Printable),
-    ];
-
     fn has(self, byte: u8) -> bool {
         match self {
             Self::Hex => byte.is_ascii_hexdigit(),

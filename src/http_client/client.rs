@@ -1,5 +1,6 @@
 //! Sends requests.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,14 +10,15 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::connect::connect;
-use super::error::ClientError;
 use super::tls::TlsOptions;
-use crate::values::Url;
+use crate::values::{Endpoint, Url};
 
 /// Sends requests to one server, each on its own connection. Cheap to clone.
 #[derive(Clone)]
@@ -99,4 +101,59 @@ impl HttpClient {
         head.headers.insert(HOST, host);
         Ok(Request::from_parts(head, Full::new(body)))
     }
+}
+
+/// Why a request had no answer. No text repeats a header of the request.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The path or the host cannot be part of a request.
+    #[error("the URL cannot be requested")]
+    Request,
+    /// The name is unknown, or nothing accepts connections there.
+    #[error("cannot connect: {0}")]
+    Connect(#[source] io::Error),
+    /// The TLS handshake failed.
+    #[error("TLS handshake failed: {0}")]
+    Tls(#[source] io::Error),
+    /// The deadline passed.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The connection was lost, or the answer is not HTTP.
+    #[error("no valid HTTP answer: {0}")]
+    Http(#[source] hyper::Error),
+    /// The body of the answer cannot be read, or is larger than the limit.
+    #[error("cannot read the answer: {0}")]
+    Body(String),
+}
+
+/// A connection of any kind.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects, and does the TLS handshake if there is a connector.
+pub(super) async fn connect(url: &Url, tls: Option<&TlsConnector>) -> Result<Box<dyn Stream>, ClientError> {
+    match &url.endpoint {
+        Endpoint::Tcp(host, port) => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(ClientError::Connect)?;
+            stream.set_nodelay(true).map_err(ClientError::Connect)?;
+            secured(stream, host, tls).await
+        }
+        Endpoint::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(ClientError::Connect)?;
+            secured(stream, "localhost", tls).await
+        }
+    }
+}
+
+async fn secured(
+    stream: impl Stream + 'static,
+    host: &str,
+    tls: Option<&TlsConnector>,
+) -> Result<Box<dyn Stream>, ClientError> {
+    let Some(connector) = tls else { return Ok(Box::new(stream)) };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| ClientError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let stream = connector.connect(name, stream).await.map_err(ClientError::Tls)?;
+    Ok(Box::new(stream))
 }

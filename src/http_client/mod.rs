@@ -2,10 +2,8 @@
 //! the answer. It knows nothing of Doorward.
 
 pub mod client;
-pub mod connect;
-pub mod error;
 pub mod tls;
 
+pub use self::client::ClientError;
 pub use self::client::{HttpClient, OpenResponse};
-pub use self::error::ClientError;
 pub use self::tls::{ClientIdentity, TlsOptions, Trust};

@@ -10,6 +10,7 @@ use super::device_key::DeviceKey;
 use super::revoke_reason::RevokeReason;
 use super::takeover::TakeoverId;
 use super::token::Token;
+use crate::named_enum::named_enum;
 use crate::token_string::TokenId;
 
 /// The cause of an event: a caller, the holder or Doorward itself.
@@ -34,105 +35,56 @@ impl fmt::Display for Actor<'_> {
     }
 }
 
-/// The kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// A token was issued.
-    TokenIssued,
-    /// A token of another system was imported.
-    TokenImported,
-    /// The second factor of a token was confirmed.
-    TokenConfirmed,
-    /// A token got a new secret.
-    TokenRotated,
-    /// A token was revoked.
-    TokenRevoked,
-    /// A rotated-out secret was used again; `TokenRevoked` follows.
-    ReuseDetected,
-    /// A takeover began.
-    TakeoverStarted,
-    /// A takeover was ended before its hard end.
-    TakeoverEnded,
-    /// A device key was made.
-    DeviceCreated,
-    /// A device key of another system was imported.
-    DeviceImported,
-    /// A device key logged in.
-    DeviceLoggedIn,
-    /// A login by a device key was refused: wrong uuid or login token, or an inactive key.
-    DeviceRefused,
-    /// A device key was activated again.
-    DeviceActivated,
-    /// A device key got a new login token.
-    DeviceRotated,
-    /// A device key was deactivated or removed.
-    DeviceEnded,
-    /// A user was locked.
-    UserLocked,
-    /// A user was unlocked.
-    UserUnlocked,
-    /// Everything of a user was erased, the history of events included: this event is only in the live feed.
-    UserErased,
-    /// A cut-off was set or moved. It is of no user, and only in the live feed.
-    CutoffSet,
-    /// A cut-off was removed. It is of no user, and only in the live feed.
-    CutoffRemoved,
+named_enum! {
+    /// The kind of an event.
+    pub enum EventKind {
+        /// A token was issued.
+        TokenIssued => "token.issued",
+        /// A token of another system was imported.
+        TokenImported => "token.imported",
+        /// The second factor of a token was confirmed.
+        TokenConfirmed => "token.confirmed",
+        /// A token got a new secret.
+        TokenRotated => "token.rotated",
+        /// A token was revoked.
+        TokenRevoked => "token.revoked",
+        /// A rotated-out secret was used again; `TokenRevoked` follows.
+        ReuseDetected => "token.reuse_detected",
+        /// A takeover began.
+        TakeoverStarted => "takeover.started",
+        /// A takeover was ended before its hard end.
+        TakeoverEnded => "takeover.ended",
+        /// A device key was made.
+        DeviceCreated => "device.created",
+        /// A device key of another system was imported.
+        DeviceImported => "device.imported",
+        /// A device key logged in.
+        DeviceLoggedIn => "device.logged_in",
+        /// A login by a device key was refused: wrong uuid or login token, or an inactive key.
+        DeviceRefused => "device.refused",
+        /// A device key was activated again.
+        DeviceActivated => "device.activated",
+        /// A device key got a new login token.
+        DeviceRotated => "device.rotated",
+        /// A device key was deactivated or removed.
+        DeviceEnded => "device.ended",
+        /// A user was locked.
+        UserLocked => "user.locked",
+        /// A user was unlocked.
+        UserUnlocked => "user.unlocked",
+        /// Everything of a user was erased, the history of events included: this event is only in the live feed.
+        UserErased => "user.erased",
+        /// A cut-off was set or moved. It is of no user, and only in the live feed.
+        CutoffSet => "cutoff.set",
+        /// A cut-off was removed. It is of no user, and only in the live feed.
+        CutoffRemoved => "cutoff.removed",
+    }
 }
 
 impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 20] = [
-        Self::TokenIssued,
-        Self::TokenImported,
-        Self::TokenConfirmed,
-        Self::TokenRotated,
-        Self::TokenRevoked,
-        Self::ReuseDetected,
-        Self::TakeoverStarted,
-        Self::TakeoverEnded,
-        Self::DeviceCreated,
-        Self::DeviceImported,
-        Self::DeviceLoggedIn,
-        Self::DeviceRefused,
-        Self::DeviceActivated,
-        Self::DeviceRotated,
-        Self::DeviceEnded,
-        Self::UserLocked,
-        Self::UserUnlocked,
-        Self::UserErased,
-        Self::CutoffSet,
-        Self::CutoffRemoved,
-    ];
-
     /// The kind of the event of a new device key.
     pub fn of_new_device(device: &DeviceKey) -> Self {
         if device.secret.is_foreign() { Self::DeviceImported } else { Self::DeviceCreated }
-    }
-
-    /// Its name in events.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TokenIssued => "token.issued",
-            Self::TokenImported => "token.imported",
-            Self::TokenConfirmed => "token.confirmed",
-            Self::TokenRotated => "token.rotated",
-            Self::TokenRevoked => "token.revoked",
-            Self::ReuseDetected => "token.reuse_detected",
-            Self::TakeoverStarted => "takeover.started",
-            Self::TakeoverEnded => "takeover.ended",
-            Self::DeviceCreated => "device.created",
-            Self::DeviceImported => "device.imported",
-            Self::DeviceLoggedIn => "device.logged_in",
-            Self::DeviceRefused => "device.refused",
-            Self::DeviceActivated => "device.activated",
-            Self::DeviceRotated => "device.rotated",
-            Self::DeviceEnded => "device.ended",
-            Self::UserLocked => "user.locked",
-            Self::UserUnlocked => "user.unlocked",
-            Self::UserErased => "user.erased",
-            Self::CutoffSet => "cutoff.set",
-            Self::CutoffRemoved => "cutoff.removed",
-        }
     }
 
     /// Whether it is of a cut-off, and so of no user.

@@ -86,14 +86,18 @@ pub struct Takeover {
 impl Takeover {
     /// When a takeover ended, as of `now_ms`: when it was ended by a call, else at its hard end or its token's expiry,
     /// whichever came first. `None` while it is under way.
+    ///
+    /// Never before it began: of two calls at once, the one that read its clock first may be done last.
     pub fn end(
+        created_at_ms: u64,
         ended_at_ms: Option<u64>,
         ends_at_ms: u64,
         token_expires_at_ms: u64,
         now_ms: u64,
     ) -> Option<u64> {
         let deadline_ms = ends_at_ms.min(token_expires_at_ms);
-        ended_at_ms.or_else(|| (deadline_ms <= now_ms).then_some(deadline_ms))
+        let end_ms = ended_at_ms.or_else(|| (deadline_ms <= now_ms).then_some(deadline_ms));
+        end_ms.map(|end_ms| end_ms.max(created_at_ms))
     }
 
     /// Whether it is shown: while it is under way, and for `retention_ms` afterwards.
@@ -113,9 +117,14 @@ mod tests {
 
     #[test]
     fn a_takeover_ends_by_a_call_at_its_hard_end_or_with_its_token() {
-        assert_eq!(Takeover::end(None, 500, 100, 99), None);
-        assert_eq!(Takeover::end(None, 500, 100, 100), Some(100));
-        assert_eq!(Takeover::end(None, 50, 100, 60), Some(50));
-        assert_eq!(Takeover::end(Some(40), 50, 100, 600), Some(40));
+        assert_eq!(Takeover::end(20, None, 500, 100, 99), None);
+        assert_eq!(Takeover::end(20, None, 500, 100, 100), Some(100));
+        assert_eq!(Takeover::end(20, None, 50, 100, 60), Some(50));
+        assert_eq!(Takeover::end(20, Some(40), 50, 100, 600), Some(40));
+    }
+
+    #[test]
+    fn a_takeover_never_ends_before_it_began() {
+        assert_eq!(Takeover::end(20, Some(19), 50, 100, 600), Some(20));
     }
 }

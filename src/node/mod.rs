@@ -12,9 +12,11 @@ mod redis_store;
 #[cfg(not(feature = "redis"))]
 #[path = "no_redis_store.rs"]
 mod redis_store;
+pub mod reporter;
 pub mod running;
 pub mod start_error;
 pub mod start_up;
+mod tally;
 
 pub use self::running::{Node, WorkerDied};
 pub use self::start_error::StartError;

@@ -21,7 +21,12 @@ struct ReadinessState {
 impl Readiness {
     /// Returns whether the store is usable and the node is not draining.
     pub fn is_ready(&self) -> bool {
-        self.0.is_store_usable.load(Ordering::Relaxed) && !self.0.is_draining.load(Ordering::Relaxed)
+        self.0.is_store_usable.load(Ordering::Relaxed) && !self.is_draining()
+    }
+
+    /// Returns whether the node is draining.
+    pub fn is_draining(&self) -> bool {
+        self.0.is_draining.load(Ordering::Relaxed)
     }
 
     /// Returns the findings of the last probe of the store.

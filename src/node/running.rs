@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::cutoff_follower::follow_cutoffs;
 use super::monitor::Monitor;
 use super::readiness::Readiness;
+use super::reporter::Reporter;
 use super::start_error::StartError;
 use super::start_up::{last_access_options, open_store, token_policy};
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ pub struct Node {
     service: Arc<Service>,
     readiness: Readiness,
     validations: AllValidations,
+    reporter: Arc<Reporter>,
     token_keys: Arc<TokenKeySource>,
     last_access: LastAccess,
     last_flush_timeout: Duration,
@@ -75,16 +77,27 @@ impl Node {
         let token_keys = Arc::new(TokenKeySource::new(config.token_keys.clone(), &entropy)?);
         let mut monitor = Monitor::new(service.clone(), readiness.clone(), token_keys.clone());
         monitor.first_probe().await;
+        let validations = AllValidations::default();
+        let reporter = Reporter::new(
+            service.clone(),
+            readiness.clone(),
+            validations.clone(),
+            &config.node_name,
+            &entropy,
+        )?;
+        let reporter = Arc::new(reporter);
         let mut workers = JoinSet::new();
         workers.spawn(monitor.run());
         workers.spawn(last_access.clone().run());
         spawn_store_workers(&mut workers, store, service.clock().clone());
         workers.spawn(follow_cutoffs(service.clone()));
+        workers.spawn(reporter.clone().run());
         workers.spawn(Walker::new(service.clone(), &entropy)?.run());
         Ok(Self {
             service,
             readiness,
-            validations: AllValidations::default(),
+            validations,
+            reporter,
             token_keys,
             last_access,
             last_flush_timeout: Duration::from_millis(config.drain_timeout_ms),
@@ -114,6 +127,11 @@ impl Node {
         &self.validations
     }
 
+    /// Returns the reporter, which knows the nodes of the store.
+    pub(crate) fn reporter(&self) -> &Arc<Reporter> {
+        &self.reporter
+    }
+
     /// Returns the recorder of accesses, for the metrics.
     pub(crate) fn last_access(&self) -> &LastAccess {
         &self.last_access
@@ -130,7 +148,7 @@ impl Node {
         WorkerDied(format!("{:?}", self.workers.join_next().await))
     }
 
-    /// Stops the workers and writes the remaining accesses, for at most `drain-timeout` (at least 1 s).
+    /// Stops the workers, removes the node's report and writes the remaining accesses, for at most `drain-timeout` (at least 1 s).
     ///
     /// Drop the validators first. One lease after the stop, a validator that is still in use reads the store on each
     /// look-up, and the accesses that it records are lost.
@@ -145,8 +163,8 @@ impl Node {
         self.workers.shutdown().await;
         // The store's timeout bounds each write; this bounds all of them together.
         let timeout = timeout.max(MIN_LAST_FLUSH);
-        let flushed = tokio::time::timeout(timeout, self.last_access.flush()).await;
-        if !matches!(flushed, Ok(Ok(()))) {
+        let last_writes = async { tokio::join!(self.last_access.flush(), self.reporter.remove()).0 };
+        if !matches!(tokio::time::timeout(timeout, last_writes).await, Ok(Ok(()))) {
             tracing::warn!("last accesses not written at shutdown");
         }
     }

@@ -6,8 +6,7 @@ use std::ops::ControlFlow;
 
 use http::header::COOKIE;
 
-use super::auth_scheme::bearer;
-use super::headers::RequestHeaders;
+use super::headers::{RequestHeaders, bearer};
 use super::places::{CookiePlace, CredentialPlaces, MorePlaces, Rank};
 use crate::foreign::FormSet;
 use crate::model::token::Transport;

@@ -1,7 +1,5 @@
 //! The parts of a request: headers, its id, credentials, its origin, and the cookie of its token.
 
-pub mod auth_scheme;
-pub mod client;
 pub mod cookie_value;
 pub mod credentials;
 pub mod headers;

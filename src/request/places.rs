@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use http::header::HeaderName;
 
-use super::auth_scheme::after_scheme;
 use super::cookie_value::CookieReader;
+use super::headers::after_scheme;
 use crate::config::Config;
 use crate::foreign::{ForeignForm, FormList, FormSet};
 use crate::values::{CookieDecoding, HeaderScheme};

@@ -1,18 +1,20 @@
 //! The decision on requests for an application in process.
 
-use http::HeaderValue;
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 
 use super::admission::Admission;
-use super::decision::{Progress, decide, decide_after_read};
-use super::incoming::IncomingRequest;
-use super::request_decision::RequestDecision;
+use super::decision::{Decision, Progress, decide, decide_after_read};
+use super::refusal::{ForbiddenReason, Refusal};
 use super::settings::ValidationSettings;
 use crate::config::Config;
-use crate::request::client::DirectClient;
-use crate::request::origin::RequestOrigin;
+use crate::model::token::Transport;
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::request::set_cookie;
 use crate::service::{Issued, Service};
-use crate::validation::Validator;
+use crate::validation::{Identity, Validator};
 
 /// Decides whether requests may pass, as a server does at `/auth`, `/auth-optional` and `/check/NAME`: where a request
 /// carries its token, whether another site made the browser send it (`cookie-csrf-check`), and which route check it must
@@ -72,5 +74,71 @@ impl RequestCheck {
     /// Returns the `Set-Cookie` values that clear the token cookie.
     pub fn clear_cookie(&self) -> impl Iterator<Item = HeaderValue> {
         set_cookie::all_cleared(&self.settings.cookie)
+    }
+}
+
+/// A request, as far as a decision depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct IncomingRequest<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its method.
+    pub method: &'a Method,
+    /// Its target. In HTTP/2, this has the host.
+    pub uri: &'a Uri,
+    /// The address of the other end of the connection. `None` on a Unix socket, and if it is not known.
+    pub address: Option<IpAddr>,
+}
+
+impl<'a> IncomingRequest<'a> {
+    /// A request with these parts that came from this address.
+    pub fn of_parts(parts: &'a Parts, address: Option<IpAddr>) -> Self {
+        let Parts { headers, method, uri, .. } = parts;
+        Self { headers, method, uri, address }
+    }
+
+    /// Makes it of a request that came from this address.
+    pub fn of<B>(request: &'a Request<B>, address: Option<IpAddr>) -> Self {
+        Self { headers: request.headers(), method: request.method(), uri: request.uri(), address }
+    }
+}
+
+/// The decision on a request.
+#[derive(Clone, Debug)]
+pub enum RequestDecision {
+    /// The request passes with a valid token, which it carried there.
+    Allowed(Identity, Transport),
+    /// The request passes as the anonymous token.
+    Anonymous,
+    /// The request carries no valid token: answer 401, with [`Refusal::challenge`] in `WWW-Authenticate`.
+    Refused(Refusal),
+    /// The token is valid, but the request may not pass: answer 403.
+    Forbidden(ForbiddenReason),
+    /// The store cannot be asked: answer 503. This is no logout: the client keeps its token.
+    Unavailable,
+}
+
+impl RequestDecision {
+    /// Returns the status that a server answers with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Allowed(..) | Self::Anonymous => StatusCode::OK,
+            Self::Refused(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Keeps a decision beyond the look at the record.
+    pub(super) fn of(decision: Decision<'_>) -> Self {
+        match decision {
+            Decision::Allowed(record, now_ms, via) => {
+                Self::Allowed(Identity::new(record.keep(), now_ms), via)
+            }
+            Decision::Anonymous => Self::Anonymous,
+            Decision::Refused(refusal) => Self::Refused(refusal),
+            Decision::Forbidden(reason, _) => Self::Forbidden(reason),
+            Decision::Unavailable => Self::Unavailable,
+        }
     }
 }

@@ -7,14 +7,11 @@ pub mod admission;
 pub mod checker;
 pub mod cross_site;
 pub mod decision;
-pub mod incoming;
 pub mod refusal;
-pub mod request_decision;
-pub mod route_checks;
 pub mod settings;
 
 pub use self::admission::Admission;
+pub use self::checker::IncomingRequest;
 pub use self::checker::RequestCheck;
-pub use self::incoming::IncomingRequest;
+pub use self::checker::RequestDecision;
 pub use self::refusal::{ForbiddenReason, Refusal};
-pub use self::request_decision::RequestDecision;

@@ -1,27 +1,16 @@
 //! Why a request may not pass: 401 and 403.
 
-/// Why a request with a valid token may not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForbiddenReason {
-    /// The token waits for its second factor.
-    SecondFactor,
-    /// The token does not meet the route check.
-    Check,
-    /// Another site made the browser send the request.
-    CrossSite,
-}
+use crate::named_enum::named_enum;
 
-impl ForbiddenReason {
-    /// Every reason.
-    pub(crate) const ALL: [Self; 3] = [Self::SecondFactor, Self::Check, Self::CrossSite];
-
-    /// Returns the value of `X-Auth-Reason`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SecondFactor => "second-factor",
-            Self::Check => "check",
-            Self::CrossSite => "cross-site",
-        }
+named_enum! {
+    /// Why a request with a valid token may not pass.
+    pub enum ForbiddenReason {
+        /// The token waits for its second factor.
+        SecondFactor => "second-factor",
+        /// The token does not meet the route check.
+        Check => "check",
+        /// Another site made the browser send the request.
+        CrossSite => "cross-site",
     }
 }
 

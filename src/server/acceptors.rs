@@ -7,9 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::transport::accept::{Deliver, accept};
 use super::transport::connections::ListenerConnections;
-use super::transport::listener::Listener;
+use super::transport::listener::{Deliver, Listener, accept};
 
 /// How long a stopping server waits for a request on each connection: a proxy may have sent one before it noticed the
 /// stop.

@@ -9,9 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::acceptors::Acceptors;
-use super::reload::reloader::Reloader;
+use super::reload::reloader::{Reloader, reload_at_hangup};
 use super::reload::status::ReloadStatus;
-use super::reload::worker;
 use super::supervision::{report_life, report_status};
 use super::validation_threads::ValidationThreads;
 use crate::config::LoadAgain;
@@ -75,7 +74,7 @@ impl Server {
     /// only once.
     pub fn reload_at(&mut self, hangup: Signal, load: LoadAgain) {
         if let Some(reloader) = self.reloader.take() {
-            self.workers.spawn(worker::run(reloader, hangup, load, self.manager.clone()));
+            self.workers.spawn(reload_at_hangup(reloader, hangup, load, self.manager.clone()));
         }
     }
 

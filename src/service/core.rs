@@ -10,18 +10,18 @@ use super::error::ServiceError;
 use super::live_cutoffs::LiveCutoffs;
 use super::live_tokens::LiveTokenSampler;
 use super::login_token_verifier::LoginTokenVerifier;
-use super::policy::TokenPolicy;
-use super::store_faults::StoreFaults;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::foreign::{ForeignForm, ForeignForms};
 use crate::last_access::LastAccess;
+use crate::logging::RepeatedFault;
 use crate::model::event::{Actor, Event};
 use crate::model::token::TokenRecord;
 use crate::store::{Call, Store, StoreError};
 use crate::token_string::{
     HashTag, Minted, TokenId, TokenKeys, TokenKind, UnverifiedToken, VerifiedToken, mint_secret, new_id,
 };
+use crate::values::RenewalStep;
 
 /// The use cases, one method each. Shared by all runtimes.
 pub struct Service {
@@ -195,4 +195,64 @@ pub fn no_token_keys() -> StoreError {
 /// The error if the operating system has no randomness to give.
 pub(crate) fn no_randomness(error: SysError) -> StoreError {
     StoreError::Unavailable(format!("no randomness: {error}"))
+}
+
+/// Logs store errors, at most a line a second for each kind.
+#[derive(Debug, Default)]
+pub(crate) struct StoreFaults {
+    unavailable: RepeatedFault,
+    not_durable: RepeatedFault,
+    corrupt: RepeatedFault,
+}
+
+impl StoreFaults {
+    /// Logs why a request is answered with a server error.
+    pub(crate) fn report(&self, error: &StoreError, request_id: Option<&str>, boottime_ms: u64) {
+        let request_id = request_id.map(tracing::field::display);
+        match error {
+            StoreError::Unavailable(reason) | StoreError::Unusable(reason) => {
+                if let Some(due) = self.unavailable.due(boottime_ms) {
+                    let suppressed = due.suppressed;
+                    tracing::warn!(reason, request_id, suppressed, "store unavailable, request not served");
+                }
+            }
+            StoreError::NotDurable => {
+                if let Some(due) = self.not_durable.due(boottime_ms) {
+                    let suppressed = due.suppressed;
+                    tracing::warn!(request_id, suppressed, "change not durable in time");
+                }
+            }
+            StoreError::Corrupt { .. } => {
+                if let Some(due) = self.corrupt.due(boottime_ms) {
+                    let suppressed = due.suppressed;
+                    tracing::error!(%error, request_id, suppressed, "record corrupt, request not served");
+                }
+            }
+        }
+    }
+}
+
+/// How long tokens, takeovers and device keys live, and when tokens are renewed.
+#[derive(Clone, Debug)]
+pub struct TokenPolicy {
+    /// Idle time of a token with `expiration`.
+    pub default_age_ms: u64,
+    /// Idle time of a preserved token.
+    pub preserved_age_ms: u64,
+    /// No token lives longer, unless its caller asks for it.
+    pub absolute_lifetime_ms: u64,
+    /// No imported token lives longer from its import on.
+    pub import_lifetime_ms: u64,
+    /// A renewal is written if the earned expiry is at least this much later.
+    pub renewal_step: RenewalStep,
+    /// How long a secret stays good after a rotation.
+    pub rotation_grace_ms: u64,
+    /// Whether the reuse of a rotated-out secret revokes its token.
+    pub reuse_ends_token: bool,
+    /// Whether tokens may take users over. If not, no takeover starts, and those under way count for nothing.
+    pub takeovers: bool,
+    /// No takeover lasts longer.
+    pub max_takeover_age_ms: u64,
+    /// A device key expires after this time without a login.
+    pub device_max_idle_ms: u64,
 }

@@ -67,19 +67,20 @@ impl Service {
     /// `Unavailable`, `Corrupt`.
     pub async fn follow_cutoffs(&self) -> Result<(), StoreError> {
         let _reading = self.cutoffs.reading.lock().await;
-        let read_at_ms = self.clock.boottime_ms();
+        let (read_at_ms, data) = (self.clock.boottime_ms(), self.store.cutoff_data());
         let cutoffs = Cutoffs::new(self.store.cutoffs().await?);
-        self.cutoffs.learn(cutoffs, read_at_ms);
+        self.cutoffs.learn(cutoffs, read_at_ms, data);
         Ok(())
     }
 
-    /// Refuses to go on while the cut-offs are not known. No record may be read for a validation before: a cached one is
-    /// judged without this.
+    /// Refuses to go on while the cut-offs are not known, or were read from other data than the store has now: a failover may
+    /// have moved or lost one. Called before a record is read for a validation, because a cached one is judged without this,
+    /// and after it, because the data may change meanwhile.
     ///
     /// # Errors
     /// `Unavailable`.
     pub(crate) fn require_cutoffs(&self) -> Result<(), StoreError> {
-        match self.cutoffs.are_known() {
+        match self.cutoffs.are_of(self.store.cutoff_data()) {
             true => Ok(()),
             false => Err(StoreError::Unavailable("the cut-offs are not known yet".into())),
         }

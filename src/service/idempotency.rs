@@ -13,15 +13,19 @@ impl Service {
         Ok(self.store.claim_request(request, self.clock.now_ms()).await??)
     }
 
-    /// Keeps the answer of a request for its repeats. A longer answer than [`MAX_KEPT_ANSWER`] is not kept: a repeat is done
-    /// again then.
+    /// Keeps the answer of a request for its repeats, and returns the answer to give: that of a repeat at the same time which
+    /// was faster, else this one. A longer answer than [`MAX_KEPT_ANSWER`] is not kept: a repeat is done again then.
     ///
     /// # Errors
     /// `Store`.
-    pub async fn keep_answer(&self, request: &IdempotentRequest, answer: &[u8]) -> Result<(), ServiceError> {
-        if answer.len() <= MAX_KEPT_ANSWER {
-            self.store.keep_answer(request, answer, self.clock.now_ms()).await?;
+    pub async fn keep_answer(
+        &self,
+        request: &IdempotentRequest,
+        answer: Vec<u8>,
+    ) -> Result<Vec<u8>, ServiceError> {
+        if answer.len() > MAX_KEPT_ANSWER {
+            return Ok(answer);
         }
-        Ok(())
+        Ok(self.store.keep_answer(request, &answer, self.clock.now_ms()).await?)
     }
 }

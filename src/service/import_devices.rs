@@ -9,10 +9,10 @@ use super::error::ServiceError;
 use super::fields::{valid, valid_if_some};
 use super::import_record::past_times;
 use crate::foreign::{Pbkdf2Hash, UuidDigest};
-use crate::model::device_import::{DeviceImportOutcome, MAX_USERS_PER_UUID, NewDeviceImport};
 use crate::model::device_key::{DeviceKey, LoginSecret};
 use crate::model::event::Actor;
 use crate::model::field_rules as rules;
+use crate::model::import::{DeviceImportOutcome, MAX_USERS_PER_UUID, NewDeviceImport};
 use crate::store::{Rejection, StoreError};
 
 /// Device keys that an import writes at once.

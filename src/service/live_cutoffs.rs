@@ -17,6 +17,9 @@ pub struct LiveCutoffs {
     cutoffs: ArcSwapOption<Cutoffs>,
     /// When the read began that they came from, by the boottime.
     read_at_ms: AtomicU64,
+    /// The number of the data that they came from ([`Store::cutoff_data`](crate::store::Store::cutoff_data)), plus one; 0 until
+    /// they were read once.
+    data: AtomicU64,
     /// Held while they are read, so that an older answer never replaces a newer one.
     pub(super) reading: Mutex<()>,
 }
@@ -47,6 +50,11 @@ impl LiveCutoffs {
         self.cutoffs.load().is_some()
     }
 
+    /// Whether they were read from this data of the store.
+    pub(super) fn are_of(&self, data: u64) -> bool {
+        self.data.load(Ordering::Acquire) == data + 1
+    }
+
     /// Returns all cut-offs; `None` until they were read once.
     pub fn present(&self) -> Option<Arc<Cutoffs>> {
         self.cutoffs.load_full()
@@ -58,7 +66,7 @@ impl LiveCutoffs {
     }
 
     /// Replaces the cut-offs by those that were read. Returns whether they differ.
-    pub(super) fn learn(&self, cutoffs: Cutoffs, read_at_ms: u64) -> bool {
+    pub(super) fn learn(&self, cutoffs: Cutoffs, read_at_ms: u64, data: u64) -> bool {
         let latest_ms = cutoffs.latest_ms();
         let is_same = self.cutoffs.load().as_deref() == Some(&cutoffs);
         if !is_same {
@@ -66,6 +74,8 @@ impl LiveCutoffs {
             self.latest.0.store(latest_ms, Ordering::Release);
         }
         self.read_at_ms.store(read_at_ms, Ordering::Relaxed);
+        // After the cut-offs themselves.
+        self.data.store(data + 1, Ordering::Release);
         !is_same
     }
 }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use super::feed_demand::FeedDemand;
 use crate::model::event::Event;
 
 /// The entries that are kept for readers that lag or return.
@@ -121,12 +120,17 @@ impl Feed {
         }
     }
 
+    /// Lets the cut-offs be read again: the store has other data.
+    pub(crate) fn read_cutoffs_again(&self) {
+        self.cutoffs_changed.notify_one();
+    }
+
     /// The readers of the feed.
     pub fn demand(&self) -> &FeedDemand {
         &self.demand
     }
 
-    /// Waits for an event of a cut-off, or a gap in which one may be missing. Only one task may wait.
+    /// Waits for an event of a cut-off, a gap in which one may be missing, or other data. Only one task may wait.
     pub async fn cutoffs_changed(&self) {
         self.cutoffs_changed.notified().await;
     }
@@ -172,6 +176,50 @@ impl Ring {
         let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
         let entries = self.entries.iter().skip(skipped).take(ENTRIES_PER_READ);
         FeedRead::Entries((from..).zip(entries.cloned()).collect())
+    }
+}
+
+/// The readers of a feed, and whether all events reach it.
+pub struct FeedDemand {
+    readers: Arc<watch::Sender<usize>>,
+    is_complete: watch::Sender<bool>,
+}
+
+/// Counts as a reader of the feed until it is dropped.
+pub struct FeedFollower(Arc<watch::Sender<usize>>);
+
+impl FeedDemand {
+    /// `is_complete`: whether all events reach the feed from the start.
+    pub(crate) fn new(is_complete: bool) -> Self {
+        Self { readers: Arc::new(watch::Sender::new(0)), is_complete: watch::Sender::new(is_complete) }
+    }
+
+    /// Counts a reader.
+    pub fn follow(&self) -> FeedFollower {
+        self.readers.send_modify(|readers| *readers += 1);
+        FeedFollower(self.readers.clone())
+    }
+
+    /// Waits until all events reach the feed.
+    pub async fn wait_until_complete(&self) {
+        // Fails only without the sender, which is here.
+        let _ = self.is_complete.subscribe().wait_for(|is_complete| *is_complete).await;
+    }
+
+    /// Subscribes to the number of readers.
+    pub(crate) fn readers(&self) -> watch::Receiver<usize> {
+        self.readers.subscribe()
+    }
+
+    /// Notes whether all events reach the feed from now on.
+    pub(crate) fn set_complete(&self, is_complete: bool) {
+        self.is_complete.send_replace(is_complete);
+    }
+}
+
+impl Drop for FeedFollower {
+    fn drop(&mut self) {
+        self.0.send_modify(|readers| *readers -= 1);
     }
 }
 

@@ -3,8 +3,6 @@
 //! Every operation decides in one atomic step per user what it changes. Validity is judged by the node's clock, passed in as
 //! `now_ms`. The node's clock follows the store's clock.
 
-#[cfg(feature = "redis")]
-pub mod acknowledgement;
 pub mod alias;
 pub mod cache;
 pub mod call;
@@ -13,7 +11,6 @@ pub mod check_up;
 pub mod dispatch;
 pub mod error;
 pub mod feed;
-pub mod feed_demand;
 pub mod limits;
 pub mod live_tokens;
 pub mod memory;

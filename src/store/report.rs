@@ -2,6 +2,7 @@
 //! `doorward doctor`. [`FaultKind`] is the one list of causes.
 
 use super::error::StoreError;
+use crate::named_enum::named_enum;
 
 /// The state of the store at one inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,150 +80,123 @@ pub struct DeniedTo {
     pub channel: String,
 }
 
-/// How bad a kind of fault is, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The node is not ready.
-    Fatal,
-    /// The node stays ready, but something does not work, or is about to go wrong on every node alike.
-    Fault,
-    /// Everything works. Something may go wrong later.
-    Warning,
-}
-
-impl Severity {
-    /// Its name in the status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fatal => "fatal",
-            Self::Fault => "fault",
-            Self::Warning => "warning",
-        }
+named_enum! {
+    /// How bad a kind of fault is, worst first.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Severity {
+        /// The node is not ready.
+        Fatal => "fatal",
+        /// The node stays ready, but something does not work, or is about to go wrong on every node alike.
+        Fault => "fault",
+        /// Everything works. Something may go wrong later.
+        Warning => "warning",
     }
 }
 
-/// The kinds of faults, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FaultKind {
-    /// The server does not answer, or its address is unknown.
-    Unreachable,
-    /// TLS fails, or only one side uses it.
-    Tls,
-    /// The user or the password is refused.
-    Login,
-    /// The database does not exist.
-    Database,
-    /// The server is loading its data from the disk.
-    Loading,
-    /// The cluster is not complete.
-    ClusterDown,
-    /// The server is a replica: what is written there is refused or lost.
-    Replica,
-    /// The server refuses writes.
-    WritesRefused,
-    /// The server is too old.
-    Version,
-    /// Another version of Doorward wrote the data.
-    Schema,
-    /// The Redis user lacks a permission.
-    Permission,
-    /// The server may evict tokens.
-    Eviction,
-    /// The clock of a master differs from the other masters'.
-    MasterClock,
-    /// The cut-offs were not read yet.
-    CutoffsUnknown,
-    /// Anything else.
-    Other,
-    /// The memory is full: new tokens are refused.
-    MemoryFull,
-    /// The store's clock differs from this machine's.
-    SystemClock,
-    /// The server cannot do what `durable-writes` demands: changes get 503.
-    NotDurable,
-    /// The cut-offs cannot be read at present: the last known ones are in force.
-    CutoffsStale,
-    /// A failover may make revoked tokens valid for longer than promised.
-    FailoverLag,
-    /// A restart or a crash of the server loses tokens or revocations.
-    Persistence,
-    /// The memory is nearly full.
-    MemoryLow,
-    /// A replica is missing, or behind.
-    Replication,
+named_enum! {
+    /// The kinds of faults, worst first.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum FaultKind {
+        /// The server does not answer, or its address is unknown.
+        Unreachable => "unreachable",
+        /// TLS fails, or only one side uses it.
+        Tls => "tls",
+        /// The user or the password is refused.
+        Login => "login",
+        /// The database does not exist.
+        Database => "database",
+        /// The server is loading its data from the disk.
+        Loading => "loading",
+        /// The cluster is not complete.
+        ClusterDown => "cluster_down",
+        /// The server is a replica: what is written there is refused or lost.
+        Replica => "replica",
+        /// The server refuses writes.
+        WritesRefused => "writes_refused",
+        /// The server is too old.
+        Version => "version",
+        /// Another version of Doorward wrote the data.
+        Schema => "schema",
+        /// The Redis user lacks a permission.
+        Permission => "permission",
+        /// The server may evict tokens.
+        Eviction => "eviction",
+        /// The clock of a master differs from the other masters'.
+        MasterClock => "master_clock",
+        /// The cut-offs were not read yet.
+        CutoffsUnknown => "cutoffs_unknown",
+        /// Anything else.
+        Other => "other",
+        /// The memory is full: new tokens are refused.
+        MemoryFull => "memory_full",
+        /// The store's clock differs from this machine's.
+        SystemClock => "system_clock",
+        /// The server cannot do what `durable-writes` demands: changes get 503.
+        NotDurable => "not_durable",
+        /// The cut-offs cannot be read at present: the last known ones are in force.
+        CutoffsStale => "cutoffs_stale",
+        /// A failover may make revoked tokens valid for longer than promised.
+        FailoverLag => "failover_lag",
+        /// A restart or a crash of the server loses tokens or revocations.
+        Persistence => "persistence",
+        /// The memory is nearly full.
+        MemoryLow => "memory_low",
+        /// A replica is missing, or behind.
+        Replication => "replication",
+    }
 }
 
 impl FaultKind {
-    /// Every kind.
-    pub const ALL: [Self; 23] = [
-        Self::Unreachable,
-        Self::Tls,
-        Self::Login,
-        Self::Database,
-        Self::Loading,
-        Self::ClusterDown,
-        Self::Replica,
-        Self::WritesRefused,
-        Self::Version,
-        Self::Schema,
-        Self::Permission,
-        Self::Eviction,
-        Self::MasterClock,
-        Self::CutoffsUnknown,
-        Self::Other,
-        Self::MemoryFull,
-        Self::SystemClock,
-        Self::NotDurable,
-        Self::CutoffsStale,
-        Self::FailoverLag,
-        Self::Persistence,
-        Self::MemoryLow,
-        Self::Replication,
-    ];
-
-    /// Its name in metrics and in the status, the message of its log line, and how bad it is.
-    fn traits(self) -> (&'static str, &'static str, Severity) {
-        use Severity::{Fatal, Fault, Warning};
-        match self {
-            Self::Unreachable => ("unreachable", "redis unreachable", Fatal),
-            Self::Tls => ("tls", "redis tls handshake failed", Fatal),
-            Self::Login => ("login", "redis login refused", Fatal),
-            Self::Database => ("database", "redis database not selectable", Fatal),
-            Self::Loading => ("loading", "redis still loading its data", Fatal),
-            Self::ClusterDown => ("cluster_down", "redis cluster down", Fatal),
-            Self::Replica => ("replica", "redis is a replica", Fatal),
-            Self::WritesRefused => ("writes_refused", "redis refuses writes", Fatal),
-            Self::Version => ("version", "redis version not supported", Fatal),
-            Self::Schema => ("schema", "redis schema version not supported", Fatal),
-            Self::Permission => ("permission", "redis user lacks a permission", Fatal),
-            Self::Eviction => ("eviction", "redis evicts keys", Fatal),
-            Self::MasterClock => ("master_clock", "redis clock differs from the other masters'", Fatal),
-            Self::CutoffsUnknown => ("cutoffs_unknown", "cutoffs not read yet", Fatal),
-            Self::Other => ("other", "store check failed", Fatal),
-            Self::MemoryFull => ("memory_full", "redis memory full", Fault),
-            Self::SystemClock => ("system_clock", "redis clock differs from this machine's", Fault),
-            Self::NotDurable => ("not_durable", "redis cannot make changes durable", Fault),
-            Self::CutoffsStale => ("cutoffs_stale", "cutoffs not read", Fault),
-            Self::FailoverLag => ("failover_lag", "redis failover settings too slow", Warning),
-            Self::Persistence => ("persistence", "redis persistence insufficient", Warning),
-            Self::MemoryLow => ("memory_low", "redis memory nearly full", Warning),
-            Self::Replication => ("replication", "redis replica missing or behind", Warning),
-        }
-    }
-
-    /// Its name in metrics and in the status.
-    pub fn name(self) -> &'static str {
-        self.traits().0
-    }
-
     /// The message of its log line.
     pub fn message(self) -> &'static str {
-        self.traits().1
+        match self {
+            Self::Unreachable => "redis unreachable",
+            Self::Tls => "redis tls handshake failed",
+            Self::Login => "redis login refused",
+            Self::Database => "redis database not selectable",
+            Self::Loading => "redis still loading its data",
+            Self::ClusterDown => "redis cluster down",
+            Self::Replica => "redis is a replica",
+            Self::WritesRefused => "redis refuses writes",
+            Self::Version => "redis version not supported",
+            Self::Schema => "redis schema version not supported",
+            Self::Permission => "redis user lacks a permission",
+            Self::Eviction => "redis evicts keys",
+            Self::MasterClock => "redis clock differs from the other masters'",
+            Self::CutoffsUnknown => "cutoffs not read yet",
+            Self::Other => "store check failed",
+            Self::MemoryFull => "redis memory full",
+            Self::SystemClock => "redis clock differs from this machine's",
+            Self::NotDurable => "redis cannot make changes durable",
+            Self::CutoffsStale => "cutoffs not read",
+            Self::FailoverLag => "redis failover settings too slow",
+            Self::Persistence => "redis persistence insufficient",
+            Self::MemoryLow => "redis memory nearly full",
+            Self::Replication => "redis replica missing or behind",
+        }
     }
 
     /// How bad it is.
     pub fn severity(self) -> Severity {
-        self.traits().2
+        match self {
+            Self::Unreachable
+            | Self::Tls
+            | Self::Login
+            | Self::Database
+            | Self::Loading
+            | Self::ClusterDown
+            | Self::Replica
+            | Self::WritesRefused
+            | Self::Version
+            | Self::Schema
+            | Self::Permission
+            | Self::Eviction
+            | Self::MasterClock
+            | Self::CutoffsUnknown
+            | Self::Other => Severity::Fatal,
+            Self::MemoryFull | Self::SystemClock | Self::NotDurable | Self::CutoffsStale => Severity::Fault,
+            Self::FailoverLag | Self::Persistence | Self::MemoryLow | Self::Replication => Severity::Warning,
+        }
     }
 
     /// Whether the fault makes the node unready.

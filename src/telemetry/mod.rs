@@ -6,18 +6,16 @@
 //! | file | subject |
 //! |---|---|
 //! | `trace_context` | W3C Trace Context: the sampled parent of a request |
-//! | `tracer` | starts spans; their times and ids come from the node's clock and randomness |
-//! | `active` | the span that the current task works for, so that the store can start child spans |
+//! | `tracer` | starts spans; their times and ids come from the node's clock and randomness. Keeps the span that a task works for |
 //! | `export` | the queue of finished spans, and its thread |
 //! | `collector` | sends one batch to the collector |
 //!
 //! The server starts the spans of requests (`server/request/span.rs`), the store starts the spans of its round trips.
 
-pub mod active;
 pub mod collector;
 pub mod export;
 pub mod trace_context;
 pub mod tracer;
 
 pub use self::export::{SpanCounters, TraceExport, TraceExportError};
-pub use self::tracer::{OpenSpan, Tracer};
+pub use self::tracer::{OpenSpan, Tracer, client_span, within};

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::identified::Identified;
 use super::identify::client_of;
-use super::judgement::Access;
+use super::judgement::{Access, Identified};
 use super::validator::Validator;
 use crate::foreign::{ForeignDigest, FormSet};
 use crate::logging::audit::AuditedRequest;
@@ -332,7 +331,11 @@ impl Validator {
                 .and_then(Token::of_cached)
                 .map(Some)
                 .ok_or(error),
-            outcome => Ok(outcome?.map(|token| self.renewed_token(token))),
+            outcome => {
+                let token = outcome?;
+                self.service.require_cutoffs()?;
+                Ok(token.map(|token| self.renewed_token(token)))
+            }
         }
     }
 

@@ -5,58 +5,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::latency::{LatencyHistogram, LatencySums};
+use crate::named_enum::named_enum;
 use crate::sync::thread_number;
 
-/// The result of a validation, as it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValidationResult {
-    /// The token is valid.
-    Valid,
-    /// The string is malformed, or its MAC is invalid.
-    Forged,
-    /// The string is verified, but its token is unknown, revoked, expired, rotated out, or not allowed on the transport.
-    Refused,
-    /// The second factor of the token is still to be shown.
-    Pending,
-    /// The store could not be asked.
-    Unavailable,
-}
-
-impl ValidationResult {
-    /// Every result.
-    pub const ALL: [Self; 5] = [Self::Valid, Self::Forged, Self::Refused, Self::Pending, Self::Unavailable];
-
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Forged => "forged",
-            Self::Refused => "refused",
-            Self::Pending => "pending",
-            Self::Unavailable => "unavailable",
-        }
+named_enum! {
+    /// The result of a validation, as it is counted.
+    pub enum ValidationResult {
+        /// The token is valid.
+        Valid => "valid",
+        /// The string is malformed, or its MAC is invalid.
+        Forged => "forged",
+        /// The string is verified, but its token is unknown, revoked, expired, rotated out, or not allowed on the transport.
+        Refused => "refused",
+        /// The second factor of the token is still to be shown.
+        Pending => "pending",
+        /// The store could not be asked.
+        Unavailable => "unavailable",
     }
 }
 
-/// The source that a validation was judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JudgedBy {
-    /// This process's memory: the token keys, the near cache or the embedded store.
-    Memory,
-    /// A read of Redis.
-    Redis,
-}
-
-impl JudgedBy {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Redis];
-
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "cache",
-            Self::Redis => "store",
-        }
+named_enum! {
+    /// The source that a validation was judged by.
+    pub enum JudgedBy {
+        /// This process's memory: the token keys, the near cache or the embedded store.
+        Memory => "cache",
+        /// A read of Redis.
+        Redis => "store",
     }
 }
 
@@ -133,7 +107,19 @@ impl ValidationSums {
         &self.timed[by as usize][result as usize]
     }
 
-    /// Returns the number of validations, batches included.
+    /// Returns the number of validations with this result, batches included.
+    pub fn total(&self, result: ValidationResult) -> u64 {
+        JudgedBy::ALL.iter().map(|by| self.count(result, *by)).sum()
+    }
+
+    /// Returns the durations of all single validations.
+    pub fn latency(&self) -> LatencySums {
+        let mut all = LatencySums::default();
+        self.timed.iter().flatten().for_each(|timed| all.add(timed));
+        all
+    }
+
+    /// Returns the number of validations with this result and source, batches included.
     pub fn count(&self, result: ValidationResult, by: JudgedBy) -> u64 {
         self.timed(result, by).count() + self.batched[by as usize][result as usize]
     }

@@ -3,8 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::identified::Identified;
-use super::judgement::Asked;
+use super::judgement::{Asked, Identified};
 use super::validator::Validator;
 use crate::foreign::{ForeignDigest, FormSet};
 use crate::logging::audit::AuditedRequest;

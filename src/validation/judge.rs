@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::counters::{JudgedBy, ValidationResult};
-use super::identified::Identified;
-use super::judgement::{Access, Asked, Judged, Judgement, LookUp, Missing, Sought};
+use super::judgement::{Access, Asked, Identified, Judged, Judgement, LookUp, Missing, Sought};
 use super::validator::Validator;
 use crate::foreign::FormSet;
 use crate::model::token::{KnownRecord, RecordVerdict, TokenRecord, Transport};

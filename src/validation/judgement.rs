@@ -4,7 +4,7 @@ use crate::clock::ClockReading;
 use crate::foreign::ForeignDigest;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{KnownRecord, Transport};
-use crate::token_string::VerifiedToken;
+use crate::token_string::{UnverifiedToken, VerifiedToken};
 
 /// Whether a successful validation counts as an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,4 +78,18 @@ pub(crate) enum Missing {
     FreshRecord,
     /// Only the revocation that follows the reuse of a rotated-out secret.
     Revocation,
+}
+
+/// The kind of a token string.
+pub(crate) enum Identified {
+    /// Native and well-formed; its MAC is not verified yet.
+    Native(UnverifiedToken),
+    /// Foreign, of an imported token.
+    Foreign(VerifiedToken),
+    /// Foreign; whether its token was imported is to be looked up by `resolve`.
+    Unresolved(Box<[ForeignDigest]>),
+    /// Foreign; less than a lease ago, its token was not imported.
+    Unknown,
+    /// The string has none of its possible forms, or a wrong signature.
+    Malformed,
 }

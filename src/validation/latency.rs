@@ -68,6 +68,39 @@ impl LatencySums {
         self.buckets.iter().sum()
     }
 
+    /// Adds other sums to these.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in self.buckets.iter_mut().zip(other.buckets) {
+            *sum += more;
+        }
+        self.sum_ns += other.sum_ns;
+    }
+
+    /// Returns what was added since these sums were the earlier ones.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut rise = *self;
+        for (sum, before) in rise.buckets.iter_mut().zip(earlier.buckets) {
+            *sum = sum.saturating_sub(before);
+        }
+        rise.sum_ns = rise.sum_ns.saturating_sub(earlier.sum_ns);
+        rise
+    }
+
+    /// Estimates a quantile, from 0 to 1, in seconds, as `histogram_quantile` of Prometheus does: within its bucket, the
+    /// durations count as evenly spread. A duration above the last bound counts as that bound. `None` without a duration.
+    pub fn quantile(&self, quantile: f64) -> Option<f64> {
+        let wanted = quantile * self.count() as f64;
+        let (mut low, mut below) = (0.0, 0);
+        for (bound, count) in self.buckets().filter(|_| wanted > 0.0) {
+            if count > 0 && (below + count) as f64 >= wanted {
+                let share = (wanted - below as f64) / count as f64;
+                return Some(if bound.is_finite() { low + (bound - low) * share } else { low });
+            }
+            (low, below) = (bound, below + count);
+        }
+        None
+    }
+
     /// Returns the sum of the durations in seconds.
     pub fn sum_seconds(&self) -> f64 {
         seconds(self.sum_ns)
@@ -99,5 +132,22 @@ mod tests {
         let counted: Vec<_> = sums.buckets().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counted, [(1e-6, 2), (2.5e-6, 1), (5.0, 1), (f64::INFINITY, 1)]);
         assert_eq!((sums.count(), sums.sum_seconds()), (5, 10.000_002_002));
+    }
+
+    #[test]
+    fn a_quantile_is_within_the_bucket_of_its_duration() {
+        let (histogram, mut before) = (LatencyHistogram::default(), LatencySums::default());
+        assert_eq!(before.quantile(0.5), None);
+        histogram.add(7_000_000_000);
+        histogram.add_to(&mut before);
+        assert_eq!(before.quantile(0.5), Some(5.0), "above the last bound");
+        for ns in [800, 900, 1_500, 2_000_000] {
+            histogram.add(ns);
+        }
+        let mut now = LatencySums::default();
+        histogram.add_to(&mut now);
+        let rise = now.since(&before);
+        assert_eq!((rise.count(), rise.quantile(0.5)), (4, Some(1e-6)));
+        assert_eq!((rise.quantile(0.25), rise.quantile(1.0)), (Some(5e-7), Some(2.5e-3)));
     }
 }

@@ -168,6 +168,8 @@ impl Validator {
         read: RecordRead,
         request: Option<&AuditedRequest>,
     ) -> Result<CurrentRecord, StoreError> {
+        // The data may have changed during the read.
+        self.service.require_cutoffs()?;
         let read_at = self.service.clock().reading();
         let record = read.record.map(|record| self.renewed(record, read_at.now_ms));
         match self.verdict(verified, record.as_ref(), None, read_at.now_ms) {

@@ -5,7 +5,6 @@
 
 pub mod batch;
 pub mod counters;
-pub mod identified;
 pub mod identify;
 pub mod identity;
 pub mod judge;

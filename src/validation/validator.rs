@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::counters::ValidationCounters;
-use super::identified::Identified;
 use super::identity::Identity;
-use super::judgement::{Access, Asked, Judged, Judgement, Missing};
-use super::look_up::CurrentRecord;
+use super::judgement::{Access, Asked, Identified, Judged, Judgement, Missing};
 use crate::foreign::FormSet;
 use crate::logging::audit::AuditedRequest;
 use crate::model::token::{TokenRecord, Transport};
@@ -92,12 +90,13 @@ impl Validator {
             Identified::Malformed => self.service.with_token_keys(|_| None)?,
         };
         let Some(verified) = verified else { return Ok(None) };
-        let CurrentRecord { record, read_at } = self.read(&verified, Missing::Record, asked).await?;
+        let current = self.read(&verified, Missing::Record, asked).await?;
         // An expired token, too: the store decides, and it drops a renewal that another node may be about to write.
         let is_opened = |record: &Arc<TokenRecord>| {
-            record.is_opened_by(&verified.secret_hash, read_at.now_ms) && !self.service.cutoffs.refuse(record)
+            record.is_opened_by(&verified.secret_hash, current.read_at.now_ms)
+                && !self.service.cutoffs.refuse(record)
         };
-        Ok(record.filter(is_opened).map(|record| record.id))
+        Ok(current.record.filter(is_opened).map(|record| record.id))
     }
 
     /// Bounds a look-up in time, because its connection may belong to a runtime that no longer runs.

@@ -4,52 +4,29 @@ use std::fmt;
 
 use super::timestamp::timestamp_seconds;
 
+use crate::named_enum::named_enum;
+
 /// A key that expires within 14 days is reported, and so is a certificate.
 pub const EXPIRES_SOON_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
-/// A part of the admin plane that an API key may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Scope {
-    /// Tokens, with their users and related objects.
-    Tokens = 1,
-    /// Takeovers.
-    Takeovers = 2,
-    /// Device keys.
-    Devices = 4,
-    /// Validation and introspection.
-    Introspect = 8,
-    /// The metrics.
-    Metrics = 16,
-    /// The event history and the event feed.
-    Events = 32,
-    /// The import of another system's sessions.
-    Import = 64,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 7] = [
-        Self::Tokens,
-        Self::Takeovers,
-        Self::Devices,
-        Self::Introspect,
-        Self::Metrics,
-        Self::Events,
-        Self::Import,
-    ];
-
-    /// Returns the name in settings and errors.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Takeovers => "takeovers",
-            Self::Devices => "devices",
-            Self::Introspect => "introspect",
-            Self::Metrics => "metrics",
-            Self::Events => "events",
-            Self::Import => "import",
-        }
+named_enum! {
+    /// A part of the admin plane that an API key may use.
+    #[repr(u8)]
+    pub enum Scope {
+        /// Tokens, with their users and related objects.
+        Tokens = 1 => "tokens",
+        /// Takeovers.
+        Takeovers = 2 => "takeovers",
+        /// Device keys.
+        Devices = 4 => "devices",
+        /// Validation and introspection.
+        Introspect = 8 => "introspect",
+        /// The metrics.
+        Metrics = 16 => "metrics",
+        /// The event history and the event feed.
+        Events = 32 => "events",
+        /// The import of another system's sessions.
+        Import = 64 => "import",
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::named_enum::named_enum;
+
 /// The name and the attributes of the cookie that may carry a token (RFC 6265bis, section 4.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
@@ -19,16 +21,18 @@ pub struct Cookie {
     pub path: String,
 }
 
-/// Which requests from other sites carry a cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SameSite {
-    /// Only navigations with a safe method, such as a followed link.
-    #[default]
-    Lax,
-    /// No request.
-    Strict,
-    /// Every request.
-    None,
+named_enum! {
+    /// Which requests from other sites carry a cookie.
+    #[derive(Default)]
+    pub enum SameSite {
+        /// Only navigations with a safe method, such as a followed link.
+        #[default]
+        Lax => "lax",
+        /// No request.
+        Strict => "strict",
+        /// Every request.
+        None => "none",
+    }
 }
 
 /// Writes the form of the attribute.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::secret_string::SecretString;
 
+use crate::named_enum::named_enum;
+
 /// A cookie beside the token cookie that may carry a native token string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FurtherCookie {
@@ -17,26 +19,18 @@ pub struct FurtherCookie {
     pub secrets: Vec<SecretString>,
 }
 
-/// How the value of a cookie holds a token string.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CookieDecoding {
-    /// The value is the token string.
-    #[default]
-    Plain,
-    /// The token string is percent-encoded.
-    Percent,
-    /// The token string is in base64, in either alphabet, with or without padding.
-    Base64,
-    /// The token string is signed as express signs cookies: `s:`, the string, `.` and the HMAC-SHA256 in base64.
-    Express,
-}
-
-impl CookieDecoding {
-    /// The names in settings.
-    pub const ALL: [(&str, Self); 4] = [
-        ("plain", Self::Plain),
-        ("percent", Self::Percent),
-        ("base64", Self::Base64),
-        ("express", Self::Express),
-    ];
+named_enum! {
+    /// How the value of a cookie holds a token string.
+    #[derive(Default)]
+    pub enum CookieDecoding {
+        /// The value is the token string.
+        #[default]
+        Plain => "plain",
+        /// The token string is percent-encoded.
+        Percent => "percent",
+        /// The token string is in base64, in either alphabet, with or without padding.
+        Base64 => "base64",
+        /// The token string is signed as express signs cookies: `s:`, the string, `.` and the HMAC-SHA256 in base64.
+        Express => "express",
+    }
 }

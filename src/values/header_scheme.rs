@@ -1,5 +1,7 @@
 //! A scheme of the `Authorization` header.
 
+use http::header::{AUTHORIZATION, HeaderName};
+
 /// The word before a token string in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderScheme {
@@ -21,5 +23,15 @@ impl HeaderScheme {
             (Self::Named(name), Self::Named(other)) => name.eq_ignore_ascii_case(other),
             _ => self == other,
         }
+    }
+}
+
+/// The name of the header that carries credentials; by default `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialHeader(pub HeaderName);
+
+impl Default for CredentialHeader {
+    fn default() -> Self {
+        Self(AUTHORIZATION)
     }
 }

@@ -2,41 +2,36 @@
 
 use std::num::NonZeroU32;
 
-/// The severity of a log line, or the least severity that is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Something is broken or has stopped.
-    Error,
-    /// Something needs attention.
-    Warn,
-    /// Normal operation.
-    #[default]
-    Info,
-    /// Details for finding a fault.
-    Debug,
-    /// Everything.
-    Trace,
+use crate::named_enum::named_enum;
+
+named_enum! {
+    /// The severity of a log line, or the least severity that is logged.
+    #[derive(Default)]
+    pub enum LogLevel {
+        /// Something is broken or has stopped.
+        Error => "error",
+        /// Something needs attention.
+        Warn => "warn",
+        /// Normal operation.
+        #[default]
+        Info => "info",
+        /// Details for finding a fault.
+        Debug => "debug",
+        /// Everything.
+        Trace => "trace",
+    }
 }
 
-impl LogLevel {
-    /// Every level with its name in settings.
-    pub(crate) const ALL: [(&str, Self); 5] = [
-        ("error", Self::Error),
-        ("warn", Self::Warn),
-        ("info", Self::Info),
-        ("debug", Self::Debug),
-        ("trace", Self::Trace),
-    ];
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text for people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
+named_enum! {
+    /// The format of log lines.
+    #[derive(Default)]
+    pub enum LogFormat {
+        /// Text for people.
+        #[default]
+        Text => "text",
+        /// One JSON object per line.
+        Json => "json",
+    }
 }
 
 /// Which requests to the validation plane are logged.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use doorward::Clock;
 use doorward::internals::config::hash_key;
 use doorward::internals::foreign::scheme::django_auth_token_key;
 use doorward::internals::foreign::{Scheme, SourceDigest};
 use doorward::internals::server::json::timestamp::timestamp;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use crate::common::log_lines::merged;

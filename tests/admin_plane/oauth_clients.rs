@@ -5,27 +5,24 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::common::program::{in_repository, run_well};
 use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, identity};
 
 /// Runs a client program on freshly issued tokens and returns the lines of JSON that it prints.
 fn run(program: &Path, script: &str, tokens: usize) -> (Vec<Value>, Vec<Value>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oauth_clients");
     let server = Server::start(&[]);
     let issued: Vec<_> = (0..tokens).map(|_| server.issue(json!({}))).collect();
     for token in &issued {
         identity(&server.auth(&token["token"]));
     }
     let wires: Vec<_> = issued.iter().map(|token| token["token"].as_str().unwrap()).collect();
-    let output = Command::new(program)
-        .arg(folder.join(script))
-        .env("URL", format!("http://{}", server.admin_listen()))
-        .env("KEY", ADMIN_KEY)
-        .env("TOKENS", wires.join(" "))
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}; scripts/setup installs it", program.display()));
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {stdout}{stderr}; scripts/setup installs what it needs");
+    let (stdout, _) = run_well(
+        Command::new(program)
+            .arg(in_repository("tests/oauth_clients").join(script))
+            .env("URL", format!("http://{}", server.admin_listen()))
+            .env("KEY", ADMIN_KEY)
+            .env("TOKENS", wires.join(" ")),
+    );
     issued.iter().for_each(|token| assert_invalid_token(&server.auth(&token["token"])));
     let printed = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (issued, printed)

@@ -3,25 +3,22 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::common::program::{in_repository, run_well};
 use crate::common::server::{ADMIN_KEY, Server};
 
 /// The name of each plane, and its document.
 const PLANES: [(&str, &str); 2] = [("admin", "openapi.json"), ("validation", "openapi-validation.json")];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// Returns a new folder with these files of tests/openapi_clients.
 fn workspace(files: &[&str]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in files {
-        fs::copy(root().join("tests/openapi_clients").join(file), dir.path().join(file)).unwrap();
+        fs::copy(in_repository("tests/openapi_clients").join(file), dir.path().join(file)).unwrap();
     }
     dir
 }
@@ -29,21 +26,13 @@ fn workspace(files: &[&str]) -> TempDir {
 /// Returns a new folder with these files, where Node.js finds the packages.
 fn node_workspace(files: &[&str]) -> TempDir {
     let dir = workspace(files);
-    symlink(root().join("tests/openapi_clients/node_modules"), dir.path().join("node_modules")).unwrap();
+    symlink(in_repository("tests/openapi_clients/node_modules"), dir.path().join("node_modules")).unwrap();
     dir
-}
-
-/// Runs a program to its successful end, and returns what it printed.
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/setup"));
-    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(output.status.success(), "{command:?}: {}", printed.concat());
-    printed.concat()
 }
 
 /// A program of the Python packages. They find one another on the PATH.
 fn python(dir: &TempDir, program: &str) -> Command {
-    let programs = root().join("target/openapi/bin");
+    let programs = in_repository("target/openapi/bin");
     let mut command = Command::new(programs.join(program));
     command.current_dir(dir.path()).env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
     command
@@ -57,31 +46,33 @@ fn node(dir: &TempDir, program: &str) -> Command {
 }
 
 fn document(file: &str) -> PathBuf {
-    root().join("docs").join(file)
+    in_repository("docs").join(file)
 }
 
 /// Runs the main calls against a new server.
 fn run_calls(command: &mut Command) {
     let server = Server::start(&[]);
-    run(command
-        .env("ADMIN", format!("http://{}", server.admin_listen()))
-        .env("VALIDATION", format!("http://{}", server.listen()))
-        .env("KEY", ADMIN_KEY));
+    run_well(
+        command
+            .env("ADMIN", format!("http://{}", server.admin_listen()))
+            .env("VALIDATION", format!("http://{}", server.listen()))
+            .env("KEY", ADMIN_KEY),
+    );
 }
 
 #[test]
 fn the_python_client_is_typed_and_works() {
     let dir = workspace(&["calls.py"]);
     for (_, file) in PLANES {
-        let printed =
-            run(python(&dir, "openapi-python-client").args(["generate", "--path"]).arg(document(file)));
-        assert!(!printed.contains("Warning"), "{printed}");
+        let (stdout, stderr) =
+            run_well(python(&dir, "openapi-python-client").args(["generate", "--path"]).arg(document(file)));
+        assert!(!stdout.contains("Warning") && !stderr.contains("Warning"), "{stdout}{stderr}");
     }
     let path = "doorward-admin-plane-client:doorward-validation-plane-client";
-    run(python(&dir, "mypy").env("MYPYPATH", path).args(["--strict", "calls.py"]));
+    run_well(python(&dir, "mypy").env("MYPYPATH", path).args(["--strict", "calls.py"]));
     for plane in ["admin", "validation"] {
         let package = format!("doorward_{plane}_plane_client");
-        run(python(&dir, "mypy").env("MYPYPATH", path).args(["--strict", "--package", &package]));
+        run_well(python(&dir, "mypy").env("MYPYPATH", path).args(["--strict", "--package", &package]));
     }
     run_calls(python(&dir, "python").env("PYTHONPATH", path).arg("calls.py"));
 }
@@ -91,10 +82,10 @@ fn the_typescript_clients_compile_and_work() {
     let dir = node_workspace(&["package.json", "tsconfig.json", "calls_fetch.ts", "calls_sdk.ts"]);
     for (plane, file) in PLANES {
         let document = document(file);
-        run(node(&dir, "openapi-typescript").arg(&document).args(["-o", &format!("{plane}.d.ts")]));
-        run(node(&dir, "openapi-ts").arg("-i").arg(&document).args(["-o", &format!("{plane}-sdk")]));
+        run_well(node(&dir, "openapi-typescript").arg(&document).args(["-o", &format!("{plane}.d.ts")]));
+        run_well(node(&dir, "openapi-ts").arg("-i").arg(&document).args(["-o", &format!("{plane}-sdk")]));
     }
-    run(node(&dir, "tsc").args(["-p", "."]));
+    run_well(node(&dir, "tsc").args(["-p", "."]));
     for script in ["compiled/calls_fetch.js", "compiled/calls_sdk.js"] {
         run_calls(Command::new("node").current_dir(dir.path()).arg(script));
     }
@@ -104,10 +95,12 @@ fn the_typescript_clients_compile_and_work() {
 fn the_linters_accept_the_documents() {
     let dir = node_workspace(&["spectral.yaml", "redocly.yaml"]);
     let documents = PLANES.map(|(_, file)| document(file));
-    run(node(&dir, "spectral").args(["lint", "-r", "spectral.yaml", "-F", "hint"]).args(&documents));
-    run(node(&dir, "redocly")
-        .env("REDOCLY_TELEMETRY", "off")
-        .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
-        .args(["lint", "--config", "redocly.yaml"])
-        .args(&documents));
+    run_well(node(&dir, "spectral").args(["lint", "-r", "spectral.yaml", "-F", "hint"]).args(&documents));
+    run_well(
+        node(&dir, "redocly")
+            .env("REDOCLY_TELEMETRY", "off")
+            .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
+            .args(["lint", "--config", "redocly.yaml"])
+            .args(&documents),
+    );
 }

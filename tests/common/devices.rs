@@ -1,10 +1,11 @@
 //! Sample device keys, and logins with them.
 
+use doorward::Token;
 use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, LoginSecret};
 use doorward::internals::store::Rejection;
 use doorward::internals::token_string;
 use doorward::internals::token_string::{SecretHash, TokenKeys, TokenKind};
-use doorward::{Entropy, Token};
+use doorward::system::Entropy;
 
 use super::store::{DAY_MS, TestStore, edited};
 

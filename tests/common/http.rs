@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+use super::process::DEADLINE_MS;
+
+const READ_TIMEOUT: Duration = Duration::from_millis(DEADLINE_MS);
 
 /// An answer. Header names are unchanged.
 #[derive(Clone, Debug)]

@@ -13,8 +13,9 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::http::Response;
+use super::process::DEADLINE_MS;
 
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_millis(DEADLINE_MS);
 
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

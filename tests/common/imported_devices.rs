@@ -2,8 +2,8 @@
 
 use doorward::internals::foreign::device::login_token_hash;
 use doorward::internals::foreign::{Pbkdf2Hash, UuidDigest};
-use doorward::internals::model::device_import::NewDeviceImport;
 use doorward::internals::model::device_key::{DeviceKey, DeviceLogin, ForeignLogin, LoginSecret};
+use doorward::internals::model::import::NewDeviceImport;
 
 use super::devices::{DEVICE_IDLE_MS, sample_device};
 use super::store::{DAY_MS, HOUR_MS};

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 
-/// The deadline for everything that should happen soon, even on a busy machine.
-pub const DEADLINE_MS: u64 = 20_000;
+/// The deadline for everything that should happen soon, even on a busy machine. It costs time only if a test fails.
+pub const DEADLINE_MS: u64 = 60_000;
 
 /// A child process; killed (SIGKILL) and reaped on drop. Its output goes to files.
 pub struct Process {
@@ -152,14 +152,23 @@ pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
 }
 
 /// As [`wait_for`], with another deadline for slower conditions.
-pub fn wait_within<T>(deadline_ms: u64, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn wait_within<T>(deadline_ms: u64, what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait(deadline_ms, || what.to_owned(), condition)
+}
+
+/// As [`wait_for`], with what is known after the deadline: a log, for example.
+pub fn wait_or<T>(failure: impl Fn() -> String, condition: impl FnMut() -> Option<T>) -> T {
+    wait(DEADLINE_MS, failure, condition)
+}
+
+fn wait<T>(deadline_ms: u64, failure: impl Fn() -> String, mut condition: impl FnMut() -> Option<T>) -> T {
     let clock = Clock::system();
     let started_ms = clock.boottime_ms();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(clock.boottime_ms() - started_ms < deadline_ms, "{what}: not within {deadline_ms} ms");
+        assert!(clock.boottime_ms() - started_ms < deadline_ms, "not within {deadline_ms} ms: {}", failure());
         std::thread::sleep(POLL);
     }
 }

@@ -2,15 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use redis::RedisResult;
 use tempfile::TempDir;
 
 use super::fake_time::FakeTime;
 use super::ports::Port;
-use super::process::Process;
+use super::process::{DEADLINE_MS, Process};
+use super::redis_call::call;
 
 const SHIPPED_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 const CONFIG: &str = "redis.conf";
@@ -148,25 +151,20 @@ impl RedisServer {
         self.process.thaw();
     }
 
-    /// Runs a command by redis-cli and returns its raw output without the last line end; an array has one element per
-    /// line. Panics if redis-cli fails or Redis replies with an error.
+    /// Sends a command as the default user and returns its answer as text (see [`call`]). Panics if Redis answers with an
+    /// error or not at all.
     pub fn cli(&self, args: &[&str]) -> String {
-        self.try_cli(args).unwrap_or_else(|error| panic!("redis-cli {args:?}: {error}"))
+        self.try_cli(args).unwrap_or_else(|error| panic!("{args:?}: {error}"))
     }
 
-    /// As [`RedisServer::cli`], but returns the output of a failure as an error.
-    pub fn try_cli(&self, args: &[&str]) -> Result<String, String> {
-        let socket = self.socket();
-        let output = Command::new("redis-cli")
-            .arg("-s")
-            .arg(&socket)
-            .arg("-e") // an error reply is a failure
-            .args(args)
-            .output()
-            .unwrap_or_else(|error| panic!("cannot start redis-cli ({error}): run scripts/setup"));
-        let text = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(text) } else { Err(format!("{text}{stderr}")) }
+    /// As [`RedisServer::cli`], but returns a failure as an error.
+    pub fn try_cli(&self, args: &[&str]) -> RedisResult<String> {
+        call(&mut self.connect()?, args)
+    }
+
+    /// Connects to the unix socket, for [`call`].
+    pub fn connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::connect(self.socket())
     }
 
     /// Returns one field of a section of INFO, for example `info("stats", "total_connections_received")`.
@@ -179,11 +177,15 @@ impl RedisServer {
     pub fn info_unless_cut_off(&self, section: &str, field: &str) -> Option<String> {
         match self.try_cli(&["INFO", section]) {
             Ok(text) => Some(figure(&text, field)),
-            Err(error) if error.contains("Connection reset") || error.contains("closed the connection") => {
-                None
-            }
-            Err(error) => panic!("redis-cli INFO {section}: {error}"),
+            Err(error) if error.is_connection_dropped() => None,
+            Err(error) => panic!("INFO {section}: {error}"),
         }
+    }
+
+    /// Waits until a replica has every acknowledged write of this master.
+    pub fn await_replicated(&self) {
+        let acknowledged = self.cli(&["WAIT", "1", &DEADLINE_MS.to_string()]);
+        assert!(acknowledged.parse::<u64>().is_ok_and(|replicas| replicas > 0), "{acknowledged}");
     }
 
     /// Returns how many commands Redis has processed, including those inside scripts. This call itself counts from the

@@ -1,5 +1,6 @@
 //! A master, a replica and three Sentinels, private to their test.
 
+use std::net::TcpStream;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -7,6 +8,7 @@ use tempfile::TempDir;
 use super::ports::Port;
 use super::process::{Process, wait_for};
 use super::redis::{RedisServer, USER};
+use super::redis_call::call;
 
 const SENTINELS: usize = 3;
 /// The master's name.
@@ -88,10 +90,10 @@ impl Sentinel {
         Self { port, process, _dir: dir }
     }
 
-    /// Returns the raw answer, or an empty string without one.
+    /// Sends a command and returns its answer as text (see [`call`]), or an empty string without one.
     pub fn cli(&self, args: &[&str]) -> String {
-        let port = self.port.number().to_string();
-        let output = Command::new("redis-cli").args(["-p", &port]).args(args).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        let connection = TcpStream::connect(("127.0.0.1", self.port.number()));
+        let answer = connection.map_err(Into::into).and_then(|mut connection| call(&mut connection, args));
+        answer.unwrap_or_default()
     }
 }

@@ -39,12 +39,14 @@ pub struct Server {
 
 impl Server {
     /// Starts the server with these `DOORWARD_…` variables and waits for its ready line. Defaults: free ports, the
-    /// embedded store, [`ADMIN_KEY`].
+    /// embedded store, [`ADMIN_KEY`], and a patience with Redis that a busy machine does not exhaust. A test that
+    /// freezes Redis sets a shorter `DOORWARD_REDIS_TIMEOUT`.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let defaults = [
             ("DOORWARD_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_ADMIN_LISTEN", "127.0.0.1:0"),
             ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+            ("DOORWARD_REDIS_TIMEOUT", "10s"),
         ];
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self::start_owned(defaults.iter().chain(settings).map(owned).collect())

@@ -16,7 +16,9 @@ use doorward::internals::store::{Store, StoreLimits};
 use doorward::internals::token_string;
 use doorward::internals::token_string::{Minted, TokenId, TokenKeys, TokenKind};
 use doorward::internals::values::{DurableWrites, RedisUrl};
-use doorward::{Clock, Entropy, StoreError, Token, TokenChange, TokenRecord};
+use doorward::system::{Clock, Entropy};
+use doorward::token::TokenRecord;
+use doorward::{StoreError, Token, TokenChange};
 
 use super::cluster::RedisCluster;
 use super::process::DEADLINE_MS;
@@ -226,10 +228,9 @@ impl TestStore {
 
     /// Ages this store's keys by this time: Redis counts TTLs in real time, which no manual clock moves.
     pub fn age(&self, by_ms: u64) {
-        const SCRIPT: &str = "for _, k in ipairs(redis.call('KEYS', '*')) do \
+        const SCRIPT: &str = "for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do \
             local left = redis.call('PTTL', k) \
-            if string.sub(k, 1, #ARGV[1]) == ARGV[1] and left >= 0 then \
-            redis.call('PEXPIRE', k, left - tonumber(ARGV[2])) end end";
+            if left >= 0 then redis.call('PEXPIRE', k, left - tonumber(ARGV[2])) end end";
         for master in self.masters() {
             let mut age = redis::cmd("EVAL");
             age.arg(SCRIPT).arg(0).arg(&self.prefix).arg(by_ms);
@@ -312,14 +313,15 @@ fn shared<T>(place: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
     })
 }
 
-/// Returns the keys that start with `prefix` and their TTLs in milliseconds, -1 for none.
+/// Returns the keys that start with `prefix` and their TTLs in milliseconds, -1 for none. The prefix has no special
+/// characters of patterns.
 pub fn ttls(server: &RedisServer, prefix: &str) -> BTreeMap<String, i64> {
-    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
+    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do \
         r[#r + 1] = k r[#r + 1] = redis.call('PTTL', k) end return r";
-    let keys: Vec<(Vec<u8>, i64)> =
-        redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
-    let keys = keys.into_iter().map(|(key, ttl_ms)| (String::from_utf8_lossy(&key).into_owned(), ttl_ms));
-    keys.filter(|(key, _)| key.starts_with(prefix)).collect()
+    let mut ttls = redis::cmd("EVAL");
+    ttls.arg(SCRIPT).arg(0).arg(prefix);
+    let keys: Vec<(Vec<u8>, i64)> = ttls.query(&mut raw_connection(server)).unwrap();
+    keys.into_iter().map(|(key, ttl_ms)| (String::from_utf8_lossy(&key).into_owned(), ttl_ms)).collect()
 }
 
 /// A key of Redis.
@@ -332,22 +334,23 @@ pub struct RawKey {
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Returns the content of the keys that start with `prefix`.
+/// Returns the content of the keys that start with `prefix`, which has no special characters of patterns.
 pub fn dump(server: &RedisServer, prefix: &str) -> Vec<RawKey> {
-    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
+    const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do \
         local kind, all = redis.call('TYPE', k).ok, {} \
         if kind == 'string' then all = { '', redis.call('GET', k) } end \
         if kind == 'hash' then all = redis.call('HGETALL', k) end \
         if kind == 'zset' then all = redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') end \
         r[#r + 1] = { k, redis.call('PTTL', k), all } end return r";
-    let keys: Vec<(Vec<u8>, i64, Vec<Vec<u8>>)> =
-        redis::cmd("EVAL").arg(SCRIPT).arg(0).query(&mut raw_connection(server)).unwrap();
+    let mut dump = redis::cmd("EVAL");
+    dump.arg(SCRIPT).arg(0).arg(prefix);
+    let keys: Vec<(Vec<u8>, i64, Vec<Vec<u8>>)> = dump.query(&mut raw_connection(server)).unwrap();
     let key = |(name, ttl_ms, all): (Vec<u8>, i64, Vec<Vec<u8>>)| {
-        let name = String::from_utf8(name).unwrap().strip_prefix(prefix)?.to_owned();
+        let name = String::from_utf8(name).unwrap().strip_prefix(prefix).unwrap().to_owned();
         let entries = all.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        Some(RawKey { name, ttl_ms, entries })
+        RawKey { name, ttl_ms, entries }
     };
-    keys.into_iter().filter_map(key).collect()
+    keys.into_iter().map(key).collect()
 }
 
 /// Opens a plain connection to Redis.

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Server
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::http2::{Http2, Stream};
+use super::process::DEADLINE_MS;
 
 /// A certificate authority in its own directory.
 pub struct Authority {
@@ -119,7 +120,7 @@ impl Authority {
         let connection = ClientConnection::new(self.client_config(identity, protocols), name).unwrap();
         let stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_read_timeout(Some(Duration::from_millis(DEADLINE_MS)))?;
         let mut stream = StreamOwned::new(connection, stream);
         stream.conn.complete_io(&mut stream.sock)?;
         Ok(stream)

@@ -12,15 +12,17 @@ import { seed } from './support/seed.js'
 
 /** Seconds of traffic before the overview is taken. */
 const TRAFFIC = 40
+/** Seconds of an outage before it is taken. */
+const OUTAGE = 8
 const WIDTHS = [1280, 360]
 const SCHEMES = ['light', 'dark']
 
 const folder = process.argv[2] ?? '.'
 mkdirSync(folder, { recursive: true })
 const redis = await new Redis().start()
-const settings = { DOORWARD_REDIS_URL: redis.url }
-const node = await Node.start(settings)
-const other = await Node.start(settings)
+const start = (name) => Node.start({ DOORWARD_REDIS_URL: redis.url, DOORWARD_NODE_NAME: name })
+const node = await start('doorward-0')
+const other = await start('doorward-1')
 const browser = await startBrowser()
 try {
   const { acting } = await seed(node)
@@ -80,6 +82,14 @@ async function takeAll({ width, colorScheme }, acting) {
   await open('#/related/shop.order/17')
   await page.getByRole('table').waitFor()
   await take(page, 'related')
+  await open('#/overview')
+  await page.getByRole('table', { name: 'Nodes' }).waitFor()
+  await redis.stop()
+  await page.getByText('other nodes unknown').waitFor()
+  await page.waitForTimeout(OUTAGE * 1000)
+  await take(page, 'outage')
+  await redis.start()
+  await page.getByText('Node ready').waitFor()
 }
 
 /** Changes on the other node, which show in the live feed. */
@@ -100,7 +110,7 @@ function makeTraffic(token) {
   const run = async () => {
     for (let round = 0; !isStopped; round += 1) {
       const size = 20 + Math.round(15 * Math.sin(round / 12))
-      await Promise.all(Array.from({ length: size }, () => node.auth(token)))
+      await Promise.all(Array.from({ length: size }, (_, n) => (n % 3 ? node : other).auth(token)))
       if (round % 3 === 0) await node.auth(`dw_${'A'.repeat(48)}`)
       // A loaded machine may refuse a login; the charts show that.
       if (round % 5 === 0) await node.issue(`visitor-${round % 40}`).catch(() => {})

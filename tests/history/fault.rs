@@ -103,32 +103,18 @@ impl Fault {
 
     /// Causes the fault until at least `until_us`. The fault is over when this returns.
     pub fn happen(self, world: &mut World, ledger: &Ledger, rng: &mut StdRng, until_us: u64) {
+        if let Some(rule) = self.rule_of_the_link(rng) {
+            return on_the_link(world, rng, until_us, rule);
+        }
         match self {
-            Self::Nothing => thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us()))),
             Self::TrackingKilled => often(rng, until_us, |_| kill_tracking(world.redis())),
             Self::AllKilled => often(rng, until_us, |_| {
                 world.redis().cli(&["CLIENT", "KILL", "TYPE", "normal"]);
             }),
             Self::Flushed => often(rng, until_us, |_| {
-                ledger.losing(|| {
-                    world.redis().cli(&["FLUSHALL"]);
-                });
+                ledger.losing(|| drop(world.redis().cli(&["FLUSHALL"])));
             }),
-            Self::Restricted => for_a_while(rng, until_us, |hold| {
-                for rules in RESTRICTIONS {
-                    world.redis().set_user(rules);
-                    hold();
-                    world.redis().set_user(&[
-                        "resetkeys",
-                        "~dw:*",
-                        "&dw:*",
-                        "+@all",
-                        "-@admin",
-                        "-@dangerous",
-                        "+info",
-                    ]);
-                }
-            }),
+            Self::Restricted => for_a_while(rng, until_us, |hold| restrict(world.redis(), hold)),
             Self::RedisFrozen => for_a_while(rng, until_us, |hold| {
                 world.redis().freeze();
                 hold();
@@ -147,22 +133,29 @@ impl Fault {
             Self::NodeClockJumps => jump(world, rng, until_us, &["+3d", "-3d", "+10s", "-4s"]),
             Self::StoreClockJumps => jump(world, rng, until_us, &["+20m", "-20m", "+10s", "-4s"]),
             Self::MasterDemoted => for_a_while(rng, until_us, |hold| demote(world, hold)),
-            Self::LinkSilent => on_the_link(world, rng, until_us, Rule::Silent(None)),
-            Self::LinkSilentToRedis => {
-                on_the_link(world, rng, until_us, Rule::Silent(Some(Direction::ToServer)));
-            }
-            Self::LinkSilentToNode => {
-                on_the_link(world, rng, until_us, Rule::Silent(Some(Direction::ToClient)));
-            }
-            Self::TrackingSilent => on_the_link(world, rng, until_us, Rule::TrackingSilent),
-            Self::LinkDelayed => {
-                let delay = Duration::from_millis(rng.random_range(20..200));
-                on_the_link(world, rng, until_us, Rule::Delay(delay));
-            }
-            Self::LinkCut => on_the_link(world, rng, until_us, Rule::Cut),
-            Self::SentinelMinority => {
-                for_a_while(rng, until_us, |hold| name_former_master(world, hold));
-            }
+            Self::SentinelMinority => for_a_while(rng, until_us, |hold| name_former_master(world, hold)),
+            // Once: the settling after it takes longer than the other faults.
+            Self::Lossy(lossy) => lossy.strike(world, ledger, rng),
+            _ => self.happen_on_cluster(world, rng, until_us),
+        }
+    }
+
+    /// Returns what the link does meanwhile, if this is a fault of the link.
+    fn rule_of_the_link(self, rng: &mut StdRng) -> Option<Rule> {
+        Some(match self {
+            Self::LinkSilent => Rule::Silent(None),
+            Self::LinkSilentToRedis => Rule::Silent(Some(Direction::ToServer)),
+            Self::LinkSilentToNode => Rule::Silent(Some(Direction::ToClient)),
+            Self::TrackingSilent => Rule::TrackingSilent,
+            Self::LinkDelayed => Rule::Delay(Duration::from_millis(rng.random_range(20..200))),
+            Self::LinkCut => Rule::Cut,
+            _ => return None,
+        })
+    }
+
+    /// Causes a fault of a Cluster, or none.
+    fn happen_on_cluster(self, world: &mut World, rng: &mut StdRng, until_us: u64) {
+        match self {
             Self::ClusterForeignSeed => {
                 world.cluster().move_away(3, "SOFT");
                 // A node that loses a connection asks for the masters again.
@@ -185,10 +178,21 @@ impl Fault {
                 fail_over(world.cluster(), rng);
                 thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us())));
             }
-            // Once: the settling after it takes longer than the other faults.
-            Self::Lossy(lossy) => lossy.strike(world, ledger, rng),
             Self::ClusterSlotsMove => often(rng, until_us, |rng| move_slots(world.cluster(), rng)),
+            other => {
+                assert_eq!(other, Self::Nothing);
+                thread::sleep(Duration::from_micros(until_us.saturating_sub(now_us())));
+            }
         }
+    }
+}
+
+/// Takes each permission away in turn, and gives it back.
+fn restrict(redis: &RedisServer, hold: &dyn Fn()) {
+    for rules in RESTRICTIONS {
+        redis.set_user(rules);
+        hold();
+        redis.set_user(&["resetkeys", "~dw:*", "&dw:*", "+@all", "-@admin", "-@dangerous", "+info"]);
     }
 }
 

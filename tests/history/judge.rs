@@ -7,6 +7,9 @@ use crate::world::NODES;
 /// An answer of a node that was killed may be read so much later. It does not acknowledge anything again so soon.
 const READING_US: u64 = 50_000;
 
+/// A cut-off is in force on every node that reaches the store within this time (docs/api.md).
+const CUTOFF_US: u64 = 2_000_000;
+
 /// One answer to a validation; times in microseconds of one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validation {
@@ -31,6 +34,8 @@ pub struct Life {
     pub revocation_started_us: Option<u64>,
     /// When its revocation was acknowledged.
     pub revoked_us: Option<u64>,
+    /// Whether that was a cut-off: a node looks for cut-offs by itself, if it has missed the event.
+    pub is_cut_off: bool,
 }
 
 /// A period in which the store lost everything issued before the period's end: a 401 is right from its start on.
@@ -127,7 +132,8 @@ impl History {
                 if seen.status == 200 {
                     verdict.worst_lag_us = verdict.worst_lag_us.max(lag_us);
                 }
-                if lag_us > guarantee.lease_us + guarantee.slack_us {
+                let promised_us = if life.is_cut_off { CUTOFF_US } else { guarantee.lease_us };
+                if lag_us > promised_us + guarantee.slack_us {
                     verdict.judged += 1;
                     asked[seen.token * guarantee.nodes + seen.node] = true;
                     if seen.status == 200 {
@@ -175,6 +181,7 @@ mod tests {
         acknowledged_us: [100, 0],
         revocation_started_us: Some(1000),
         revoked_us: Some(1050),
+        is_cut_off: false,
     };
     const LIVE: Life = Life { revocation_started_us: None, revoked_us: None, ..REVOKED };
     /// The revocation was requested but not acknowledged.
@@ -199,6 +206,13 @@ mod tests {
         let verdict = judged(REVOKED, &[at_boundary, late]);
         assert_eq!(verdict.violations, [Violation::PassedLate { seen: late, lag_us: 511 }]);
         assert_eq!((verdict.judged, verdict.worst_lag_us), (1, 511));
+    }
+
+    #[test]
+    fn a_cut_off_may_be_seen_later() {
+        let cut_off = Life { is_cut_off: true, ..REVOKED };
+        assert_eq!(judged(cut_off, &[seen(1, 1050 + CUTOFF_US, 200)]).violations, []);
+        assert_eq!(judged(cut_off, &[seen(1, 1050 + CUTOFF_US + 11, 200)]).violations.len(), 1);
     }
 
     #[test]

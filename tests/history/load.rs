@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
+use doorward::system::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -21,6 +23,8 @@ const MAX_LIVE_PER_WORKER: usize = 8;
 const MAX_REST_MS: u64 = 20;
 /// How long a revoked token is still watched, if the fault does not take longer.
 const WATCH_ENDED_US: u64 = 3 * LEASE_MS * 1000;
+/// The clocks of the nodes and of the store are closer than this, unless a fault makes them jump.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(300);
 /// How often a revocation that got a 503 is retried on another node.
 const ENDING_ATTEMPTS: usize = 4;
 
@@ -29,11 +33,15 @@ pub struct Ledger {
     history: Mutex<History>,
     watched: Mutex<Vec<Watched>>,
     watch_ended_us: u64,
+    /// Whether the load sets cut-offs. The clocks must not jump.
+    sets_cutoffs: bool,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self::watching_for(WATCH_ENDED_US)
+        let mut ledger = Self::watching_for(WATCH_ENDED_US);
+        ledger.sets_cutoffs = false;
+        ledger
     }
 }
 
@@ -45,9 +53,9 @@ struct Watched {
 }
 
 impl Ledger {
-    /// Watches revoked tokens for so long.
+    /// Watches revoked tokens for so long, and has cut-offs set.
     pub fn watching_for(watch_ended_us: u64) -> Self {
-        Self { history: Mutex::default(), watched: Mutex::default(), watch_ended_us }
+        Self { history: Mutex::default(), watched: Mutex::default(), watch_ended_us, sets_cutoffs: true }
     }
 
     /// Enters a token whose issue was just acknowledged by a node.
@@ -61,6 +69,7 @@ impl Ledger {
             acknowledged_us,
             revocation_started_us: None,
             revoked_us: None,
+            is_cut_off: false,
         };
         let lives = &mut self.history.lock().unwrap().lives;
         lives.push(life);
@@ -88,6 +97,12 @@ impl Ledger {
     /// Records that the revocation was acknowledged.
     pub fn revoked(&self, token: usize) {
         self.history.lock().unwrap().lives[token].revoked_us = Some(now_us());
+    }
+
+    /// Records that a cut-off that covers the token was acknowledged.
+    fn cut_off(&self, token: usize) {
+        self.history.lock().unwrap().lives[token].is_cut_off = true;
+        self.revoked(token);
     }
 
     /// Records that the revocation was refused because the token is unknown.
@@ -198,6 +213,19 @@ pub fn validation(node: usize, token: usize, ask: impl FnOnce() -> u16) -> Valid
     Validation { node, token, start_us, end_us: now_us(), status }
 }
 
+/// How all tokens of a user are ended.
+#[derive(Clone, Copy)]
+enum Way {
+    Revoke,
+    CutOff,
+}
+
+/// Returns the present time as the API takes it.
+fn timestamp() -> String {
+    let now_ms = Clock::system().now_ms() as i64;
+    DateTime::from_timestamp_millis(now_ms).unwrap().to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 /// A worker with its own users and tokens, so that it knows the state of each.
 struct Worker<'a> {
     ledger: &'a Ledger,
@@ -224,7 +252,8 @@ impl<'a> Worker<'a> {
             0..40 if self.tokens.len() < MAX_LIVE_PER_WORKER => self.issue(),
             0..65 => self.set_slug(),
             65..95 => self.end_one(),
-            _ => self.end_all(),
+            95..97 if self.ledger.sets_cutoffs => self.end_all(Way::CutOff),
+            _ => self.end_all(Way::Revoke),
         }
         thread::sleep(Duration::from_millis(self.rng.random_range(0..=MAX_REST_MS)));
     }
@@ -305,16 +334,28 @@ impl<'a> Worker<'a> {
         self.drop_token(at);
     }
 
-    fn end_all(&mut self) {
+    /// Ends all tokens of the worker's user.
+    fn end_all(&mut self, way: Way) {
+        // Later than any of the tokens, by the clock of any node: the time of the last one counts as issued before.
+        thread::sleep(CLOCKS_DIFFER);
+        let before = timestamp();
+
         for attempt in 0..ENDING_ATTEMPTS {
             for (token, _) in &self.tokens {
                 self.ledger.revoking(*token);
             }
             let node = (self.home + attempt) % self.clients.len();
             let first = self.tokens[0].0;
-            let seen = validation(node, first, || self.clients[node].0.end_all(&self.user));
-            if seen.status == 200 {
-                self.tokens.iter().for_each(|(token, _)| self.ledger.revoked(*token));
+            let admin = &mut self.clients[node].0;
+            let seen = validation(node, first, || match way {
+                Way::Revoke => admin.end_all(&self.user),
+                Way::CutOff => admin.cut_off(&self.user, &before),
+            });
+            if [200, 201].contains(&seen.status) {
+                self.tokens.iter().for_each(|(token, _)| match way {
+                    Way::Revoke => self.ledger.revoked(*token),
+                    Way::CutOff => self.ledger.cut_off(*token),
+                });
                 break;
             }
             self.ledger.record([seen]);
@@ -322,6 +363,8 @@ impl<'a> Worker<'a> {
         while !self.tokens.is_empty() {
             self.drop_token(0);
         }
+        // What is issued from now on is later than the cut-off.
+        thread::sleep(CLOCKS_DIFFER);
     }
 
     fn drop_token(&mut self, at: usize) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use doorward::Entropy;
+use doorward::system::Entropy;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -121,8 +121,9 @@ impl Lossy {
             }
             _ => None,
         };
+        // Before replication is cut: a write on its way to the replica is lost, too.
+        let since_us = now_us();
         let mut during = |world: &mut World| {
-            let since_us = now_us();
             thread::sleep(window);
             if let Some(node) = dying {
                 world.nodes[node].process.kill();

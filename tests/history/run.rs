@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use doorward::Entropy;
+use doorward::system::Entropy;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 

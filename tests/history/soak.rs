@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use doorward::Entropy;
+use doorward::system::Entropy;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;

@@ -313,7 +313,7 @@ pub struct Issued {
 impl Admin {
     /// Returns `None` for a 503 or a missing answer.
     pub fn issue(&mut self, user: &str) -> Option<Issued> {
-        let body = json!({"user": user, "ip": "192.0.2.1"});
+        let body = json!({"user": user, "ip": "192.0.2.1", "backend": user});
         let answer = self.0.ask("POST", "/v1/tokens", key(), Some(&body))?;
         match answer.status {
             201 => {
@@ -358,6 +358,11 @@ impl Admin {
 
     pub fn revoke(&mut self, id: &str) -> u16 {
         self.status("DELETE", &format!("/v1/tokens/{id}"), None)
+    }
+
+    /// Refuses all tokens of a backend that were issued before now.
+    pub fn cut_off(&mut self, backend: &str, before: &str) -> u16 {
+        self.status("PUT", &format!("/v1/cutoffs/backend%3A{backend}"), Some(json!({"before": before})))
     }
 
     pub fn end_all(&mut self, user: &str) -> u16 {

@@ -2,11 +2,12 @@
 
 use std::thread;
 
-use doorward::Entropy;
 use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint_secret};
+use doorward::system::Entropy;
 use serde_json::{Value, json};
 
 use super::support::{issue, listed};
+use crate::common::near_cache::await_cached;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{
@@ -30,15 +31,6 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
     line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
-}
-
-/// Waits until the node has this token in its near cache.
-fn wait_until_cached(server: &Server, token: &Value) {
-    wait_for("a hit", || {
-        let before = counter(server, "cache_hits");
-        assert_eq!(server.auth(token).status, 200);
-        (counter(server, "cache_hits") > before).then_some(())
-    });
 }
 
 /// Returns `count` token strings of this id with guessed secrets and valid MACs.
@@ -238,7 +230,7 @@ fn a_replayed_secret_costs_no_store_read_and_evicts_nothing() {
     secrets.extend((0..10).map(|_| rotate(&server, &token["id"])));
     let present = secrets.pop().unwrap();
     secrets.push(forged(&redis, &token["id"], 1).remove(0));
-    wait_until_cached(&server, &present);
+    await_cached(&server, &present);
     let replay = |times: usize| {
         for secret in &secrets {
             let request =
@@ -266,7 +258,7 @@ fn a_wrong_secret_causes_one_store_read_and_evicts_nothing() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[("DOORWARD_FLUSH_INTERVAL", "1m")]);
     let token = issue(&server, "alice");
-    wait_until_cached(&server, &token["token"]);
+    await_cached(&server, &token["token"]);
     let before = calls(&redis, "hmget");
     for (n, string) in (1..).zip(forged(&redis, &token["id"], 5)) {
         for _ in 0..3 {
@@ -282,7 +274,7 @@ fn a_forged_token_string_is_not_a_cache_hit() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     let token = issue(&server, "alice");
-    wait_until_cached(&server, &token["token"]);
+    await_cached(&server, &token["token"]);
     let mut string = text(&token["token"]).to_owned();
     let last = if string.pop() == Some('A') { 'B' } else { 'A' };
     string.push(last);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::support::issue;
-use crate::common::process::wait_for;
+use crate::common::recovery::{await_heard, await_ready, await_unready, ready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, text};
 
@@ -13,10 +13,6 @@ const SHARED_KEY: &str = "dw:m:check-key";
 
 fn node(redis: &RedisServer, keys: &str) -> Server {
     Server::on(redis, &[("DOORWARD_TOKEN_KEYS", keys)])
-}
-
-fn is_ready(server: &Server) -> bool {
-    server.validation().get("/readyz", &[]).status == 200
 }
 
 /// Rolls lists of keys over two nodes, one restart per step. At each step each node issues a token, and all tokens so
@@ -70,7 +66,7 @@ fn the_stores_key_verifies_tokens_until_it_is_deleted() {
     }
     let after = issue(&server, "alice");
     redis.cli(&["DEL", SHARED_KEY]);
-    wait_for("the key is retired", || (server.auth(&before[0]["token"]).status == 401).then_some(()));
+    await_heard(&server, &before[0]);
     assert_invalid_token(&server.auth(&before[1]["token"]));
     assert_eq!(server.auth(&after["token"]).status, 200);
     assert_eq!(redis.cli(&["EXISTS", SHARED_KEY]).trim(), "0", "the key is not created again");
@@ -94,7 +90,7 @@ fn no_token_is_called_forged_before_the_stores_key_is_known() {
     assert_eq!(server.call("POST", "/v1/devices/login", Some(&login)).status, 503);
     assert_invalid_token(&server.auth(&json!("dw_malformed")));
     redis.restart();
-    wait_for("ready", || is_ready(&server).then_some(()));
+    await_ready(&server);
     for token in &tokens {
         assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
     }
@@ -114,8 +110,7 @@ fn an_empty_or_short_store_key_is_rejected() {
         redis.cli(&["SET", SHARED_KEY, bad]);
         for keys in ["", ONE] {
             let server = node(&redis, keys);
-            assert!(!is_ready(&server), "{bad:?}");
-            assert_eq!(server.validation().get("/readyz", &[]).status, 503);
+            assert_eq!(ready(&server), 503, "{bad:?}");
             assert_unavailable(&server.auth(&token["token"]));
             assert_eq!(
                 redis.cli(&["GET", SHARED_KEY]).trim_end_matches('\n'),
@@ -123,10 +118,10 @@ fn an_empty_or_short_store_key_is_rejected() {
                 "the bad key is not replaced"
             );
         }
-        wait_for("not ready", || (!is_ready(&running)).then_some(()));
+        await_unready(&running);
         assert_eq!(running.auth(&token["token"]).status, 200, "valid by the previous key");
         redis.cli(&["SET", SHARED_KEY, good]);
-        wait_for("ready", || is_ready(&running).then_some(()));
+        await_ready(&running);
     }
 }
 
@@ -135,6 +130,6 @@ fn the_log_names_the_defect_of_the_stores_key() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
     redis.cli(&["SET", SHARED_KEY, "hunter2"]);
-    wait_for("the fault is logged", || server.log().contains("32 to 1024 characters").then_some(()));
+    server.wait_for_log("32 to 1024 characters");
     assert!(server.log().contains("m:check-key") && !server.log().contains("hunter2"), "{}", server.log());
 }

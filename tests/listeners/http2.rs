@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::common::http2::Http2;
-use crate::common::process::wait_for;
+use crate::common::process::{DEADLINE_MS, wait_for};
 use crate::common::redis::RedisServer;
 use crate::common::server::{
     Server, assert_invalid_token, assert_no_token, assert_unavailable, bearer, cookie, identity, text,
@@ -63,7 +63,7 @@ fn http_2_gets_the_same_answers_as_http_1() {
 #[test]
 fn requests_of_one_http_2_connection_run_concurrently() {
     let redis = RedisServer::start();
-    let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0"), ("DOORWARD_REDIS_TIMEOUT", "10s")]);
+    let server = Server::on(&redis, &[("DOORWARD_CACHE_ENTRIES", "0")]);
     let tokens: Vec<_> = (0..100).map(|n| server.issue(json!({"user": format!("user-{n}")}))).collect();
     let mut client = Http2::connect(server.listen());
     client.request("GET", "/livez", &[]);
@@ -125,11 +125,7 @@ fn an_unreachable_store_is_a_503_over_http_2() {
 #[test]
 fn a_shutdown_finishes_pending_http_2_requests() {
     let redis = RedisServer::start();
-    let settings = [
-        ("DOORWARD_CACHE_ENTRIES", "0"),
-        ("DOORWARD_REDIS_TIMEOUT", "10s"),
-        ("DOORWARD_DRAIN_TIMEOUT", "20s"),
-    ];
+    let settings = [("DOORWARD_CACHE_ENTRIES", "0"), ("DOORWARD_DRAIN_TIMEOUT", "20s")];
     let mut server = Server::on(&redis, &settings);
     let authorization = bearer(&server.issue(json!({}))["token"]);
     let (mut idle, mut busy) = (Http2::connect(server.listen()), Http2::connect(server.listen()));
@@ -172,7 +168,7 @@ const GOAWAY: u8 = 7;
 
 fn raw(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.listen()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(DEADLINE_MS))).unwrap();
     stream
 }
 
@@ -206,7 +202,7 @@ fn get_auth(stream: u32) -> Vec<u8> {
 #[test]
 fn undeliverable_answers_close_the_connection() {
     const INITIAL_WINDOW_SIZE: u16 = 4;
-    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "500ms")]);
+    let server = Server::start(&[("DOORWARD_IDLE_TIMEOUT", "2s")]);
     let authorization = bearer(&server.issue(json!({}))["token"]);
     let mut stream = raw(&server);
     let no_window = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &0_u32.to_be_bytes()].concat();
@@ -284,7 +280,7 @@ fn settings_announce_the_limits_and_a_broken_preface_is_rejected() {
 /// A shutdown does not wait for clients that never acknowledge the GOAWAY.
 #[test]
 fn a_shutdown_closes_idle_http_2_connections_that_do_not_acknowledge() {
-    let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "60s")]);
+    let mut server = Server::start(&[("DOORWARD_DRAIN_TIMEOUT", "1h")]);
     let mut client = TcpStream::connect(server.listen()).unwrap();
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
     // The server's SETTINGS arrive, so the connection is HTTP/2.

@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use crate::common::http::{Client, request_bytes};
-use crate::common::process::wait_for;
+use crate::common::process::{DEADLINE_MS, wait_for};
 use crate::common::server::{ADMIN_KEY, Server, assert_no_token, bearer, identity, key, run};
 use crate::common::tls::{Authority, Identity, TlsStream};
 
@@ -35,7 +36,7 @@ fn an_oversized_client_hello_is_rejected() {
     let authority = Authority::new();
     let server = start(&authority.issue("server"), &[]);
     let mut stream = TcpStream::connect(server.listen()).unwrap();
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(DEADLINE_MS))).unwrap();
     // The beginning of a ClientHello of 65,535 bytes, in records of 16 KiB.
     let record = [&b"\x16\x03\x01\x40\x00"[..], &[0; 0x4000]].concat();
     let mut hello = record.repeat(3);

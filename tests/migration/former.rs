@@ -1,7 +1,7 @@
 //! A running former system.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::sources::{Program, Source};
 use crate::common::http::{Client, Response};
 use crate::common::process::{Process, wait_within};
+use crate::common::program::in_repository;
 use crate::common::redis::RedisServer;
 
 /// Django makes its tables first.
@@ -43,7 +44,7 @@ impl Former {
             Program::Express => "express_site.mjs",
         };
         let mut command = command(source, dir.path(), redis.as_ref());
-        let process = Process::spawn(source.scheme, command.arg(path("tests/migration").join(site)));
+        let process = Process::spawn(source.scheme, command.arg(in_repository("tests/migration").join(site)));
         wait_within(START_MS, "start of the site", || process.stdout().contains('\n').then_some(()));
         let addr = format!("127.0.0.1:{}", process.stdout().trim());
         Self { source, dir, redis, process, addr }
@@ -93,18 +94,19 @@ impl Former {
     /// Exports with another recipe.
     pub fn export_with(&self, recipe: &str, file: &Path) {
         let name = recipe;
-        let recipe = path("config/migration").join(name);
+        let recipe = in_repository("config/migration").join(name);
         let mut command = command(self.source, self.dir.path(), self.redis.as_ref());
         match self.source.program {
             Program::Django(_) => command.arg(recipe),
-            Program::Table => command.arg(path("tests/migration/run_sql.py")).arg(recipe),
+            Program::Table => command.arg(in_repository("tests/migration/run_sql.py")).arg(recipe),
             Program::Express => {
                 // Node looks for packages beside the program.
                 let copy = self.dir.path().join(name);
                 std::fs::copy(recipe, &copy).unwrap();
                 let packages = self.dir.path().join("node_modules");
                 if !packages.exists() {
-                    std::os::unix::fs::symlink(path("tests/migration/node_modules"), packages).unwrap();
+                    std::os::unix::fs::symlink(in_repository("tests/migration/node_modules"), packages)
+                        .unwrap();
                 }
                 command.arg(copy)
             }
@@ -118,23 +120,18 @@ impl Former {
 /// Returns the command of the site's own interpreter, in the site's environment.
 fn command(source: &Source, dir: &Path, redis: Option<&RedisServer>) -> Command {
     let mut command = Command::new(match source.program {
-        Program::Django(environment) => path(environment).join("bin/python"),
+        Program::Django(environment) => in_repository(environment).join("bin/python"),
         Program::Table => "python3".into(),
         Program::Express => "node".into(),
     });
     command
         .env("PACKAGE", source.scheme)
         .env("DATABASE", dir.join("site.sqlite"))
-        .env("PYTHONPATH", path("tests/migration"))
+        .env("PYTHONPATH", in_repository("tests/migration"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("DJANGO_SETTINGS_MODULE", "django_settings")
         .env("REDIS_URL", redis.map(RedisServer::admin_url).unwrap_or_default());
     command
-}
-
-/// Returns a path below the project's folder.
-pub fn path(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// `NAME=VALUE` of the cookie that an answer sets.

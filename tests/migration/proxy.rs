@@ -14,6 +14,7 @@ use crate::common::process::{Process, wait_for};
 use crate::common::proxies::nginx;
 use crate::common::proxies::proxy::{Between, replaced, write};
 
+const ASK: &str = include_str!("../../config/proxies/nginx-ask.inc");
 const FORMER: &str = include_str!("../../config/migration/nginx-former.inc");
 const BOTH: &str = include_str!("../../config/migration/nginx-both.inc");
 const LOGOUT: &str = include_str!("../../config/migration/nginx-logout.inc");
@@ -136,6 +137,9 @@ fn write_stage(stage: Stage, port: u16, dir: &TempDir, [doorward, former, app]: 
         ("http {", &http),
     ];
     nginx::write_with(port, dir.path(), between, &texts);
+    // The former system may be slow on a busy machine; that must not count as an outage.
+    let patient = [("connect_timeout 1s", "connect_timeout 60s"), ("read_timeout 3s", "read_timeout 60s")];
+    write(dir.path(), "nginx-ask.inc", &replaced(ASK, &patient));
     let share = if stage == Stage::Share { "50%" } else { "10%" };
     let share = replaced(SHARE, &[("10%", share)]);
     let everybody = [("    10% doorward;\n    *   former;\n", "    * doorward;\n")];

@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::former::{Former, Login, path};
+use super::former::{Former, Login};
 use super::importing::{Imported, admin_settings, import};
 use super::proxy::{Stage, Switch};
 use super::sources::{
@@ -16,6 +16,7 @@ use super::sources::{
 use super::traffic::{CLIENTS, Counts, NATIVE, Traffic};
 use crate::common::http::Response;
 use crate::common::process::wait_for;
+use crate::common::program::in_repository;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, command, token_path};
 use crate::common::upstream::{Reply, Upstream};
@@ -210,7 +211,7 @@ impl Move {
     fn revoke_missing(&self) -> String {
         let [first, second] = ["first.ndjson", "second.ndjson"].map(|name| self.dir.path().join(name));
         let output = admin_settings(command("python3".into(), &[]), &self.doorward)
-            .arg(path("config/migration/revoke-missing.py"))
+            .arg(in_repository("config/migration/revoke-missing.py"))
             .args([first, second])
             .output()
             .unwrap();

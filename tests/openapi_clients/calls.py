@@ -11,16 +11,16 @@ from doorward_admin_plane_client.api.devices import create_device, list_devices,
 from doorward_admin_plane_client.api.events import list_user_events
 from doorward_admin_plane_client.api.import_ import import_sessions
 from doorward_admin_plane_client.api.introspection import introspect_token, validate_tokens
-from doorward_admin_plane_client.api.node import show_stats, show_status
+from doorward_admin_plane_client.api.node import list_nodes, show_stats, show_status
 from doorward_admin_plane_client.api.takeovers import end_takeover, list_token_takeovers, start_takeover
 from doorward_admin_plane_client.api.tokens import change_token, issue_token, list_user_tokens, revoke_token
 from doorward_admin_plane_client.api.tokens import rotate_token, show_token
 from doorward_admin_plane_client.models import Batch, DeviceLogin, DevicePage, EventList, Import, ImportRecord
 from doorward_admin_plane_client.models import ImportRecordScheme, ImportResults, Introspection, InvalidToken
 from doorward_admin_plane_client.models import ListUserTokensInclude, MadeDevice, NewDevice, NewTakeover, NewToken
-from doorward_admin_plane_client.models import OAuthToken, Problem, RelatedObjectInput, Stats, Status, Takeover
-from doorward_admin_plane_client.models import TakeoverPage, Token, TokenChange, TokenPage, TokenWithSecret
-from doorward_admin_plane_client.models import ValidationResults
+from doorward_admin_plane_client.models import NodeList, OAuthToken, Problem, RelatedObjectInput, Stats, Status
+from doorward_admin_plane_client.models import Takeover, TakeoverPage, Token, TokenChange, TokenPage
+from doorward_admin_plane_client.models import TokenWithSecret, ValidationResults
 from doorward_validation_plane_client import AuthenticatedClient as HolderClient
 from doorward_validation_plane_client.api.session import log_out, show_session
 from doorward_validation_plane_client.api.validation import authenticate
@@ -120,3 +120,4 @@ devices()
 sessions()
 assert parsed(show_status.sync(client=ADMIN), Status).ready
 assert parsed(show_stats.sync(client=ADMIN), Stats).version
+assert parsed(list_nodes.sync(client=ADMIN), NodeList).nodes[0].answering

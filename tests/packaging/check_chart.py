@@ -20,6 +20,7 @@ VERSIONS = ("1.27.0", "1.37.0")
 # The oldest with every field that some value sets.
 VERSIONS_FOR_ALL = ("1.31.0", "1.37.0")
 IDENTITY = ("user", "actor", "token-id", "slug", "backend", "device", "expires-in", "scopes", "via")
+SETTINGS = set(re.findall(r"^#([a-z-]+) = ", (ROOT / "config/doorward.toml").read_text(), re.MULTILINE))
 # Not part of Kubernetes itself.
 CUSTOM = {"ServiceMonitor"}
 
@@ -61,20 +62,39 @@ def check_pod(resources, name):
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert own["readOnlyRootFilesystem"] and own["capabilities"] == {"drop": ["ALL"]}
     assert own["allowPrivilegeEscalation"] is False
-    env = {entry["name"]: entry["value"] for entry in container["env"]}
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert len(env) == len(container["env"]), "a variable is set twice"
+    for name in env:
+        setting = name.removeprefix("DOORWARD_").lower().replace("_", "-")
+        is_known = setting in SETTINGS or setting.removesuffix("-file") in SETTINGS
+        assert is_known or not name.startswith("DOORWARD_"), name
     seconds = [int(env[name].removesuffix("s")) for name in ("DOORWARD_SHUTDOWN_DELAY", "DOORWARD_DRAIN_TIMEOUT")]
     # At least 1 s for the last accesses.
     assert spec["terminationGracePeriodSeconds"] > sum(seconds) + 1
     # Every mount has its volume, and every probe and service a port of the container.
     volumes = {volume["name"] for volume in spec["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
-    ports = {port["name"] for port in container["ports"]}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["port"] in ports
+    # The plane of the readiness speaks TLS if its certificate is set, the other probes' never does.
+    scheme = "HTTPS" if "DOORWARD_TLS_CERT" in env else "HTTP"
+    assert container["readinessProbe"]["httpGet"]["scheme"] == scheme
+    # Each port is the one that the node listens on.
+    listeners = {"validation": "LISTEN", "admin": "ADMIN_LISTEN", "metrics": "METRICS_LISTEN", "grpc": "GRPC_LISTEN"}
+    for port, variable in listeners.items():
+        address = env.get(f"DOORWARD_{variable}")
+        assert (port in ports) == (address is not None) and (not address or address.endswith(f":{ports[port]}")), port
     for (kind, _), resource in resources.items():
         if kind == "Service":
-            assert {port["targetPort"] for port in resource["spec"]["ports"]} <= ports
+            assert {port["targetPort"] for port in resource["spec"]["ports"]} <= ports.keys()
             assert resource["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+        elif kind == "NetworkPolicy":
+            named = {port["port"] for rule in resource["spec"].get("ingress", []) for port in rule["ports"]}
+            assert named <= ports.keys(), named
+        if kind in ("NetworkPolicy", "PodDisruptionBudget"):
+            selector = resource["spec"].get("podSelector") or resource["spec"]["selector"]
+            assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()
     return env
 
 
@@ -95,6 +115,11 @@ def check_all():
     assert env["DOORWARD_TLS_CERT"] == "/etc/doorward/tls/tls.crt", env
     kinds = {kind for kind, _ in resources}
     assert {"HorizontalPodAutoscaler", "NetworkPolicy", "ServiceMonitor"} <= kinds, kinds
+    policy = resources["NetworkPolicy", "sessions"]["spec"]
+    egress = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    # Names, Redis, Sentinels, and the collector of traces.
+    assert egress == {53, 6379, 26379, 4318}, egress
+    assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == {"validation", "grpc", "admin", "metrics"}
     deployment = resources["Deployment", "sessions"]["spec"]
     assert "replicas" not in deployment, "the autoscaler's number would be overwritten"
     settings = resources["ConfigMap", "sessions"]["data"]["doorward.toml"]
@@ -105,6 +130,24 @@ def check_all():
     selector = resources["ServiceMonitor", "sessions"]["spec"]["selector"]["matchLabels"]
     assert selector.items() <= admin["metadata"]["labels"].items()
     return settings
+
+
+def check_ipv6():
+    resources = rendered(load("ipv6.yaml"))
+    check_schemas(resources, VERSIONS)
+    env = check_pod(resources, "one-doorward")
+    assert env["DOORWARD_ADMIN_LISTEN"] == "[::]:8081" and env["DOORWARD_LOG_FORMAT"] == "text", env
+    assert "DOORWARD_TLS_CERT" not in env and env["DOORWARD_ADMIN_TLS_CERT"] == "/etc/doorward/admin-tls/tls.crt"
+    for name in ("one-doorward", "one-doorward-admin"):
+        assert resources["Service", name]["spec"]["ipFamilies"] == ["IPv6", "IPv4"]
+    deployment = resources["Deployment", "one-doorward"]
+    assert deployment["metadata"]["annotations"] == {"example.com/restart-with": "doorward"}
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "default"
+    # Without any peer, nothing but the probes gets in.
+    assert "ingress" not in resources["NetworkPolicy", "one-doorward"]["spec"]
+    with helm.Chart.load(str(CHART)) as chart:
+        (notes,) = (text for name, text in chart.render(load("ipv6.yaml")).items() if name.endswith("NOTES.txt"))
+    assert "https://127.0.0.1:8081/console/" in notes and "keeps Prometheus out" in notes, notes
 
 
 def check_restart_by_config():
@@ -124,6 +167,7 @@ def check_refusals():
         ({}, "existingSecret"),
         ({"existingSecret": "s", "replicas": 2}, "replicas"),
         ({"existingSecret": "s", "drainTimeoutSeconds": "8s"}, "drainTimeoutSeconds"),
+        ({"existingSecret": "s", "listenAddress": "::"}, "listenAddress"),
         ({"existingSecret": "s", "secretFiles": {"ADMIN_KEY": "k"}}, "ADMIN_KEY"),
         ({"existingSecret": "s", "image": {"digest": "latest"}}, "digest"),
     ]:
@@ -138,7 +182,7 @@ def check_refusals():
 
 
 def check_lint():
-    for name in ("least.yaml", "all.yaml"):
+    for name in sorted(path.name for path in VALUES.glob("*.yaml")):
         result = helm.lint(str(CHART), load(name), strict=True)
         assert not result.get("errors") and result.get("passed", True), result
         print(f"lint {name}: {result}")
@@ -190,14 +234,24 @@ def check_examples():
         assert "doorward.sessions" in text or "namespace: sessions" in text, path.name
 
 
+def check_traefik():
+    """The headers that the example of Traefik removes are those of the tested file."""
+    documents = yaml.safe_load_all((ROOT / "packaging/kubernetes/traefik.yaml").read_text())
+    (example,) = (document["spec"] for document in documents if document["metadata"]["name"] == "untold")
+    tested = yaml.safe_load((ROOT / "config/proxies/traefik-site.yml").read_text())
+    assert example == tested["http"]["middlewares"]["untold"]
+
+
 def main():
     check_lint()
     check_least()
     settings = check_all()
+    check_ipv6()
     check_restart_by_config()
     check_refusals()
     check_table()
     check_examples()
+    check_traefik()
     # For `doorward check-config`, which the caller runs.
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(settings)

@@ -29,11 +29,6 @@ fn the_unit_names_settings_that_exist() {
 }
 
 #[test]
-fn systemd_before_253_takes_the_first_type() {
-    assert_eq!(values("Type"), ["notify", "notify-reload"]);
-}
-
-#[test]
 fn the_limits_leave_room_for_the_defaults() {
     let files: u64 = values("LimitNOFILE")[0].parse().unwrap();
     // Three listeners of max-connections.

@@ -95,6 +95,20 @@ fn redis_without_an_admin_key_is_an_error() {
 }
 
 #[test]
+fn a_retention_within_the_replay_window_is_an_error() {
+    let settings = [
+        ("DOORWARD_ADMIN_KEY", ADMIN_KEY),
+        ("DOORWARD_REDIS_URL", "redis://127.0.0.1:1"),
+        ("DOORWARD_REVOKED_RETENTION", "1m"),
+    ];
+    for args in [&["check-config"][..], &[]] {
+        let (code, _, stderr) = outcome(args, &[&PORTS[..], &settings].concat());
+        assert_eq!(code, 78, "{stderr}");
+        assert!(stderr.contains("revoked-retention") && stderr.contains("replay-window"), "{stderr}");
+    }
+}
+
+#[test]
 fn check_config_prints_all_settings_without_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let (file, key_file) = (dir.path().join("doorward.toml"), dir.path().join("key"));

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::DateTime;
-use doorward::Clock;
+use doorward::system::Clock;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::common::http::Client;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_ready, await_unready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{ADMIN_KEY, Server, bearer, identity, key, run, text};
 
@@ -94,7 +95,7 @@ fn validation_threads_start_in_parallel() {
     // Waits for the ready line for less time than 64 threads would take in sequence.
     let server = Server::on(&redis, &settings);
     redis.thaw();
-    wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+    await_ready(&server);
 }
 
 /// Requests that arrived before the signal are answered, on connections not yet accepted and on idle ones.
@@ -128,7 +129,7 @@ fn during_the_shutdown_delay_only_readiness_fails() {
     let mut server = Server::start(&[("DOORWARD_SHUTDOWN_DELAY", "3s")]);
     let issued = server.issue(json!({}));
     server.process().signal(Signal::TERM);
-    wait_for("not ready", || (server.validation().get("/readyz", &[]).status == 503).then_some(()));
+    await_unready(&server);
     // New and idle connections.
     let mut client = server.validation();
     for _ in 0..3 {

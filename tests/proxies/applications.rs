@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::http::{Client, Response};
 use crate::common::process::Process;
+use crate::common::program::run_well;
 use crate::common::proxies::nginx;
 use crate::common::proxies::proxy::{Between, Proxy};
 use crate::common::server::{Server, bearer, token_path};
@@ -52,10 +53,7 @@ fn build(dir: &Path) -> PathBuf {
     let code = DOCUMENT.split("```go\n").nth(1).unwrap().split("```").next().unwrap();
     fs::write(dir.join("headers.go"), format!("package main\n\n{code}")).unwrap();
     fs::write(dir.join("main.go"), MAIN).unwrap();
-    let mut go = Command::new("go");
-    go.args(["build", "-o", "app", "main.go", "headers.go"]).current_dir(dir);
-    let output = go.output().unwrap_or_else(|error| panic!("go: {error}; scripts/setup installs it"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_well(Command::new("go").args(["build", "-o", "app", "main.go", "headers.go"]).current_dir(dir));
     dir.join("app")
 }
 

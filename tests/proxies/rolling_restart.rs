@@ -9,8 +9,10 @@ use crate::common::http::Client;
 use crate::common::ports::Port;
 use crate::common::process::wait_for;
 use crate::common::proxies::nginx;
+use crate::common::recovery::await_ready;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer};
+use crate::common::stop_on_drop::StopOnDrop;
 use crate::common::upstream::Upstream;
 
 /// Requests that must be answered between two steps.
@@ -41,6 +43,7 @@ fn a_rolling_restart_behind_nginx_loses_no_request() {
         wait_for("requests", || (answered.load(Ordering::SeqCst) >= before + REQUESTS).then_some(()));
     };
     thread::scope(|scope| {
+        let _over = StopOnDrop(&is_over);
         let client = scope.spawn(|| {
             let mut client = Client::new(&proxy.addr());
             while !is_over.load(Ordering::SeqCst) {
@@ -55,7 +58,7 @@ fn a_rolling_restart_behind_nginx_loses_no_request() {
             assert!(node.terminate().success());
             wait_for_requests();
             node.restart();
-            wait_for("ready", || (node.validation().get("/readyz", &[]).status == 200).then_some(()));
+            await_ready(node);
             // nginx does not try a failed node for `fail_timeout`.
             wait_for("used by nginx again", || (validations(node) > 0).then_some(()));
         }

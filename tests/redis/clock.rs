@@ -8,13 +8,15 @@ use std::time::Duration;
 use chrono::DateTime;
 use doorward::internals::config;
 use doorward::internals::model::event::Actor;
-use doorward::{Access, Clock, Config, Entropy, NewToken, Node, Transport};
+use doorward::system::{Clock, Entropy};
+use doorward::{Access, Config, NewToken, Node, Transport};
 use serde_json::{Value, json};
 
 use crate::common::cluster::RedisCluster;
 use crate::common::fake_time::FakeTime;
 use crate::common::http::Response;
-use crate::common::process::{wait_for, wait_within};
+use crate::common::process::wait_for;
+use crate::common::recovery::await_ready;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, bearer, identity, text, token_path};
 use crate::common::store::eventually;
@@ -30,8 +32,6 @@ const EAGER: [(&str, &str); 4] = [
     ("DOORWARD_RENEWAL_EXEMPT_HEADER", "x-exempt"),
 ];
 const EXEMPT: (&str, &str) = ("X-Exempt", "1");
-/// A node is ready within 5 s after a clock is right again; a busy machine may need twice as long.
-const READY_MS: u64 = 10_000;
 
 fn server_with_clock(settings: &[(&str, &str)], clock: &FakeTime) -> Server {
     let env = clock.env();
@@ -122,7 +122,7 @@ fn a_clock_jump_of_redis_is_followed() {
     for error in ["+2d", "+0", "-2d"] {
         clock.set(error);
         let body = json!({"user": "bob", "ip": "203.0.113.7"});
-        let issued = wait_within(READY_MS, "logins work by the new clock", || {
+        let issued = wait_for("logins work by the new clock", || {
             assert_eq!(identity(&server.auth(&token["token"]))[0], "alice", "{}", server.log());
             let response = server.call("POST", "/v1/tokens", Some(&body));
             assert!([201, 503].contains(&response.status), "{}", response.text());
@@ -130,7 +130,7 @@ fn a_clock_jump_of_redis_is_followed() {
             let redis_ms: i64 = redis.cli(&["TIME"]).lines().next().unwrap().parse::<i64>().unwrap() * 1000;
             ((ms(&issued["created_at"]) - redis_ms).abs() < 60_000).then_some(issued)
         });
-        wait_within(READY_MS, "ready", || (ready(&server).status == 200).then_some(()));
+        await_ready(&server);
         assert_eq!(identity(&server.auth(&issued["token"]))[0], "bob");
         assert_eq!(server.call("DELETE", &token_path(&issued["id"]), None).status, 204);
     }
@@ -154,7 +154,7 @@ fn a_master_with_a_wrong_clock_is_named_and_the_others_work() {
     assert!(statuses.contains(&201) && statuses.contains(&503), "{statuses:?}");
     assert!(statuses.iter().all(|status| [201, 503].contains(status)), "{statuses:?}");
     clocks[2].set("+0");
-    wait_within(READY_MS, "ready", || (ready(&server).status == 200).then_some(()));
+    await_ready(&server);
     for n in 0..30 {
         let response = server.call("POST", "/v1/tokens", Some(&body(&format!("user {n}"))));
         assert_eq!(response.status, 201, "{}", response.text());

@@ -9,6 +9,7 @@ mod doctor;
 mod durable;
 mod foreign;
 mod inspection;
+mod node_reports;
 mod nodes;
 mod outage;
 mod permissions;

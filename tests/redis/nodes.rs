@@ -2,20 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::common::process::wait_for;
 use crate::common::server::Server;
 
-/// Starts a node with a timeout that a busy machine does not reach.
+/// Starts a node on the Redis at this address.
 pub fn start(redis_url: &str) -> Server {
-    Server::start(&[("DOORWARD_REDIS_URL", redis_url), ("DOORWARD_REDIS_TIMEOUT", "3s")])
-}
-
-pub fn ready(server: &Server) -> u16 {
-    server.validation().get("/readyz", &[]).status
-}
-
-pub fn await_ready(server: &Server, status: u16) {
-    wait_for(&format!("/readyz is {status}\n{}", server.log()), || (ready(server) == status).then_some(()));
+    Server::start(&[("DOORWARD_REDIS_URL", redis_url)])
 }
 
 pub fn issue(server: &Server) -> (u16, Value) {
@@ -30,9 +21,14 @@ pub fn status(server: &Server) -> Value {
     response.json()
 }
 
+/// Returns the faults of the node and its store.
+pub fn all_faults(server: &Server) -> Vec<Value> {
+    status(server)["faults"].as_array().unwrap().clone()
+}
+
 /// Returns the faults that make the node unready. (The servers of most tests keep nothing on the disk: a warning.)
 pub fn faults_of(server: &Server) -> Vec<Value> {
-    let mut faults = status(server)["faults"].as_array().unwrap().clone();
+    let mut faults = all_faults(server);
     faults.retain(|fault| fault["fatal"] == true);
     faults
 }

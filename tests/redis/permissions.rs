@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::nodes::*;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_ready, await_unready, ready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, text};
 
@@ -67,7 +68,7 @@ fn assert_restricted(redis: &RedisServer, number: usize) {
         assert_eq!(server.auth(&token["token"]).status, 200);
     }
     redis.cli(&["ACL", "SETUSER", &name, "~dw:*", "&dw:*", "+@all"]);
-    await_ready(&server, 200);
+    await_ready(&server);
     assert_eq!(faults_of(&server), [] as [Value; 0]);
     let (answer, token) = issue(&server);
     assert_eq!((answer, server.auth(&token["token"]).status), (201, 200));
@@ -105,15 +106,15 @@ fn each_is_named(redis: &RedisServer) {
 fn a_revoked_permission_is_reported() {
     let redis = RedisServer::start();
     let server = Server::on(&redis, &[]);
-    await_ready(&server, 200);
+    await_ready(&server);
     let (_, token) = issue(&server);
     redis.set_user(&["resetchannels"]);
     assert_eq!(issue(&server).0, 503);
-    await_ready(&server, 503);
+    await_unready(&server);
     assert_eq!(faults_of(&server)[0]["channel"], "dw:events:0");
     assert_eq!(redis.keys().iter().filter(|key| key.starts_with("dw:t:")).count(), 1);
     redis.set_user(&["&dw:*"]);
-    await_ready(&server, 200);
+    await_ready(&server);
     wait_for("recovery is logged", || (lines(&server, "redis recovered") == 1).then_some(()));
     assert_eq!(server.auth(&token["token"]).status, 200);
 }

@@ -1,13 +1,14 @@
 //! What a node answers after Redis has lost data: what it remembers is there again, and what another node may remember
 //! is no refusal yet.
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
-use super::nodes::*;
+use crate::common::http::Response;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_answer, await_passes, await_ready, await_refused};
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, token_path};
+use crate::common::server::{Server, key, token_path};
 
 /// Longer than any test, so that nothing is forgotten while a busy machine waits.
 const WINDOW: (&str, &str) = ("DOORWARD_REPLAY_WINDOW", "10m");
@@ -34,20 +35,11 @@ fn await_accepted(node: &Server) -> String {
     })
 }
 
-/// Asks for a token until it passes. No answer before may be a refusal.
-fn await_admitted(node: &Server, token: &Value) {
-    wait_for("the token passes", || match node.auth(&token["token"]).status {
-        200 => Some(()),
-        503 => None,
-        other => panic!("{other}: {}", node.log()),
-    });
-}
-
 #[test]
 fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     let mut redis = RedisServer::start();
     let nodes = [Server::on(&redis, &[WINDOW]), Server::on(&redis, &[WINDOW])];
-    nodes.iter().for_each(|node| await_ready(node, 200));
+    nodes.iter().for_each(await_ready);
     await_counts(&redis);
     let live = nodes[0].issue(json!({"user": "alice"}));
     let revoked = nodes[0].issue(json!({"user": "alice"}));
@@ -57,12 +49,9 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
     redis.restart();
     for node in &nodes {
         for token in [&live, &rotated] {
-            await_admitted(node, token);
+            await_passes(node, token);
         }
-        let refused = wait_for("the revoked token is refused", || {
-            Some(node.auth(&revoked["token"]).status).filter(|status| *status != 503)
-        });
-        assert_eq!(refused, 401);
+        await_refused(node, &revoked);
     }
 }
 
@@ -70,7 +59,7 @@ fn a_restart_without_persistence_loses_nothing_that_a_node_remembers() {
 fn what_another_node_may_remember_is_not_refused_at_once() {
     let mut redis = RedisServer::start();
     let (node, other) = (Server::on(&redis, &[WINDOW]), Server::on(&redis, &[FORGETFUL]));
-    [&node, &other].iter().for_each(|node| await_ready(node, 200));
+    [&node, &other].into_iter().for_each(await_ready);
     await_counts(&redis);
     let lost = other.issue(json!({"user": "alice"}));
     assert_eq!(node.auth(&lost["token"]).status, 200);
@@ -81,27 +70,53 @@ fn what_another_node_may_remember_is_not_refused_at_once() {
     redis.restart();
     let line = await_accepted(&node);
     assert!(line.contains("settles=true"), "{line}");
-    let await_refusal = |what: &str, ask: &dyn Fn() -> u16, refused: u16| {
-        wait_for(what, || match ask() {
-            503 => None,
-            status => {
-                assert_eq!(status, refused, "{what}");
-                assert!(clock.boottime_ms() >= may_refuse_at_ms, "{what}");
-                Some(())
-            }
-        });
-    };
     let path = token_path(&lost["id"]);
-    await_refusal("the token is unknown", &|| node.call("GET", &path, None).status, 404);
-    await_refusal("the token is refused", &|| node.auth(&lost["token"]).status, 401);
-    await_refusal("its revocation is refused", &|| node.call("DELETE", &path, None).status, 404);
+    let asks: [(&dyn Fn() -> Response, u16); 3] = [
+        (&|| node.call("GET", &path, None), 404),
+        (&|| node.auth(&lost["token"]), 401),
+        (&|| node.call("DELETE", &path, None), 404),
+    ];
+    for (ask, refusal) in asks {
+        assert_eq!(await_answer(&node, ask).status, refusal);
+        assert!(clock.boottime_ms() >= may_refuse_at_ms);
+    }
+}
+
+#[test]
+fn a_request_is_done_once_although_redis_has_lost_it() {
+    let mut redis = RedisServer::start();
+    let node = Server::on(&redis, &[WINDOW]);
+    await_ready(&node);
+    let send = |path: &str, body: &Value| {
+        node.admin().request("POST", path, &[key(), ("Idempotency-Key", "a")], Some(body))
+    };
+    let (login, device) = (json!({"user": "alice", "ip": "192.0.2.1"}), json!({"uuid": "phone"}));
+    let string = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+    let import = json!({"tokens": [{"scheme": "drf", "user": "dave", "token": string}]});
+    let issued = send("/v1/tokens", &login).json();
+    let rotation = format!("{}/rotate", token_path(&issued["id"]));
+    let rotated = send(&rotation, &json!({})).json();
+    let devices = "/v1/users/alice/devices";
+    assert_eq!(send(devices, &device).status, 201);
+    let imported = send("/v1/import", &import);
+
+    redis.restart();
+    await_accepted(&node);
+    for (path, body) in [("/v1/tokens", &login), (&rotation, &json!({})), (devices, &device)] {
+        let problem = await_answer(&node, || send(path, body)).json();
+        assert_eq!(problem["type"], "urn:doorward:problem:idempotency-replay", "{path}: {problem}");
+    }
+    assert_eq!(send("/v1/tokens", &login).json()["token"], issued["id"]);
+    assert_eq!(send("/v1/tokens", &json!({"user": "bob", "ip": "192.0.2.1"})).status, 422, "another body");
+    assert_eq!(send("/v1/import", &import).json(), imported.json());
+    await_passes(&node, &rotated);
 }
 
 #[test]
 fn a_node_that_is_alone_refuses_at_once() {
     let mut redis = RedisServer::start();
     let node = Server::on(&redis, &[WINDOW]);
-    await_ready(&node, 200);
+    await_ready(&node);
     redis.restart();
     let line = await_accepted(&node);
     assert!(line.contains("settles=false"), "{line}");

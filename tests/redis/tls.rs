@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::common::ports::Port;
-use crate::common::process::wait_for;
+use crate::common::recovery::{await_heard, await_passes, await_ready, await_unready, issue_soon, ready};
 use crate::common::redis::RedisServer;
+use crate::common::redis_call::call;
 use crate::common::server::{Server, assert_invalid_token, identity, run};
 use crate::common::tls::Authority;
 
@@ -21,15 +22,11 @@ fn start(authority: &Authority) -> Redis {
     let (cert, key, ca) = (path(identity.cert), path(identity.key), path(authority.cert()));
     let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
     let more = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
-    // The plaintext port is not used; redis-cli uses the unix socket.
+    // The plaintext port is not used; `RedisServer::cli` uses the unix socket.
     let server =
         RedisServer::with_args(&[&["--appendonly", "no"], &tls[..], &more].concat()).holding(reserved);
     server.cli(&["CONFIG", "SET", "requirepass", "p@ss"]);
     Redis { server, url: format!("rediss://:p%40ss@localhost:{port}") }
-}
-
-fn ready(server: &Server) -> u16 {
-    server.validation().get("/readyz", &[]).status
 }
 
 #[test]
@@ -39,9 +36,7 @@ fn all_redis_connections_use_tls() {
     let ca = authority.cert().display().to_string();
     let settings = [("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", &ca)];
     let (first, second) = (Server::start(&settings), Server::start(&settings));
-    for server in [&first, &second] {
-        wait_for("ready", || (ready(server) == 200).then_some(()));
-    }
+    [&first, &second].into_iter().for_each(await_ready);
     let token = first.issue(json!({}));
     for _ in 0..5 {
         identity(&first.auth(&token["token"]));
@@ -54,7 +49,7 @@ fn all_redis_connections_use_tls() {
     assert!(results.iter().all(|result| result["is_active"] == true), "{results:?}");
     first.revoke(&token["id"]);
     assert_invalid_token(&first.auth(&token["token"]));
-    wait_for("revoked on both nodes", || (second.auth(&token["token"]).status == 401).then_some(()));
+    await_heard(&second, &token);
 }
 
 /// Redis gets a certificate of another authority, and the node's CA file is replaced, both at run time.
@@ -67,23 +62,24 @@ fn replaced_redis_authorities_are_reloaded() {
     std::fs::copy(first.cert(), &file).unwrap();
     let ca = file.display().to_string();
     let node = Server::start(&[("DOORWARD_REDIS_URL", redis.url.as_str()), ("DOORWARD_REDIS_CA_FILE", &ca)]);
-    wait_for("ready", || (ready(&node) == 200).then_some(()));
+    await_ready(&node);
     let token = node.issue(json!({}));
     let identity_of_redis = second.issue("redis");
     let [cert, key] = [identity_of_redis.cert, identity_of_redis.key].map(|path| path.display().to_string());
-    let cli = |command: &[&str]| redis.server.cli(&[&["-a", "p@ss", "--no-auth-warning"], command].concat());
+    let cli = |command: &[&str]| {
+        let mut connection = redis.server.connect().unwrap();
+        [&["AUTH", "p@ss"][..], command].map(|command| call(&mut connection, command).unwrap())
+    };
     cli(&["CONFIG", "SET", "tls-cert-file", &cert, "tls-key-file", &key]);
     cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-    wait_for("not ready", || (ready(&node) == 503).then_some(()));
+    await_unready(&node);
     // A file without a certificate changes nothing, and the node keeps checking the file.
     std::fs::write(&file, "").unwrap();
-    wait_for("the rejected file is logged", || {
-        node.log().contains("redis authorities not replaced").then_some(())
-    });
+    node.wait_for_log("redis authorities not replaced");
     std::fs::copy(second.cert(), &file).unwrap();
-    wait_for("ready again", || (ready(&node) == 200).then_some(()));
-    wait_for("passes", || (node.auth(&token["token"]).status == 200).then_some(()));
-    node.issue(json!({}));
+    await_ready(&node);
+    await_passes(&node, &token);
+    issue_soon(&node, &json!({}));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! API keys: their expiry and their last use.
 
-use doorward::Clock;
 use doorward::settings::Scope;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use super::support::{Files, api_key, issue_with, reload_well, sample};

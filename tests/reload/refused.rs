@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
 use super::support::{Files, api_key, issue_with, last_reload, names, reload, reload_well, sample};

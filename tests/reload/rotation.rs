@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::support::{Files, api_key, issue_with, reload_well};
 use crate::common::http::Client;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_passes, await_ready, ready};
 use crate::common::redis::RedisServer;
 use crate::common::server::{ADMIN_KEY, Server, assert_invalid_token, assert_no_token, identity};
 use crate::common::tls::{Authority, Identity};
@@ -165,10 +166,10 @@ fn the_redis_password() {
         let server = start(&files);
         (files, server)
     });
-    let token = nodes[0].1.issue(json!({}))["token"].clone();
+    let token = nodes[0].1.issue(json!({}));
     let assert_works = |server: &Server| {
-        assert_eq!(server.validation().get("/readyz", &[]).status, 200, "{}", server.log());
-        assert_eq!(identity(&server.auth(&token))[0], "alice");
+        assert_eq!(ready(server), 200, "{}", server.log());
+        assert_eq!(identity(&server.auth(&token["token"]))[0], "alice");
         server.issue(json!({"user": "bob"}));
     };
     // 1. Redis accepts both passwords.
@@ -188,13 +189,13 @@ fn the_redis_password() {
     nodes.iter().for_each(|(_, server)| assert_works(server));
     redis.cli(&["CLIENT", "KILL", "USER", "doorward"]);
     for (_, server) in &nodes {
-        wait_for("ready again", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
-        wait_for("judged again", || (server.auth(&token).status == 200).then_some(()));
+        await_ready(server);
+        await_passes(server, &token);
         let log = server.log();
         assert!(!log.contains(OLD) && !log.contains(NEW) && !log.contains(ADMIN_KEY), "{log}");
     }
     let late = Files::new("# all settings are variables\n");
     write(&late, OLD);
     let stranger = start(&late);
-    assert_eq!(stranger.validation().get("/readyz", &[]).status, 503);
+    assert_eq!(ready(&stranger), 503);
 }

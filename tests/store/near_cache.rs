@@ -7,7 +7,7 @@ use doorward::internals::store::cache::{
     Flight, Follower, NearCache, ServerIndex, Ticket, TrackingConnection,
 };
 use doorward::internals::token_string::{TokenId, TokenKeys, TokenKind, mint};
-use doorward::{Clock, Entropy};
+use doorward::system::{Clock, Entropy};
 
 const S0: ServerIndex = ServerIndex(0);
 const S1: ServerIndex = ServerIndex(1);

@@ -1,6 +1,6 @@
 //! Which requests become spans, and what the spans say.
 
-use doorward::Clock;
+use doorward::system::Clock;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::{Value, json};
 

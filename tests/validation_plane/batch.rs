@@ -6,6 +6,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::common::http::Response;
+use crate::common::near_cache::await_cached;
 use crate::common::process::wait_for;
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, bearer, key, on_both_stores, pointers, text};
@@ -223,8 +224,9 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
 #[test]
 fn a_batch_reads_uncached_tokens_in_one_pipeline() {
     let redis = RedisServer::start();
-    // The script that writes accesses reads tokens too, so the interval is longer than the test.
-    let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m")];
+    // The script that writes accesses reads tokens too, so the interval is longer than the test. A late heartbeat would
+    // empty the near cache.
+    let quiet = [("DOORWARD_FLUSH_INTERVAL", "1m"), ("DOORWARD_LEASE", "60s")];
     let issuer = Server::on(&redis, &quiet);
     let tokens = issue_many(&issuer, MAX);
     let server = Server::on(&redis, &quiet);
@@ -264,17 +266,7 @@ fn a_batch_reads_uncached_tokens_in_one_pipeline() {
 
 /// Waits until the node hears of changes. It does not cache what it reads before that.
 fn wait_until_caching(server: &Server) {
-    let probe = server.issue(json!({"user": "probe"}));
-    let hits = || {
-        let metrics = server.admin().get("/metrics", &[key()]).text();
-        let line = metrics.lines().find_map(|line| line.strip_prefix("doorward_cache_hits_total "));
-        line.unwrap().parse::<u64>().unwrap()
-    };
-    wait_for("a hit", || {
-        let before = hits();
-        assert_eq!(server.auth(&probe["token"]).status, 200);
-        (hits() > before).then_some(())
-    });
+    await_cached(server, &server.issue(json!({"user": "probe"}))["token"]);
 }
 
 #[test]

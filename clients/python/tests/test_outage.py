@@ -55,7 +55,7 @@ def test_a_killed_server_is_unavailable_until_it_is_back(kind: Kind) -> None:
 
 
 def test_a_store_that_is_down_is_unavailable_until_it_is_back(kind: Kind) -> None:
-    with Redis() as redis, Server(redis_url=redis.url, redis_timeout="200ms") as server:
+    with Redis() as redis, Server(redis_url=redis.url) as server:
         validator, admin, batcher = (
             kind.validator(server.url),
             kind.admin(server.admin_url),

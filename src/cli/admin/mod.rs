@@ -5,7 +5,6 @@ pub mod environment;
 pub mod failure;
 pub mod flags;
 pub mod key;
-pub mod listing;
 pub mod session;
 
 pub use self::client::{AdminClient, segment};

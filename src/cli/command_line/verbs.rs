@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::cli::admin::WithAdmin;
+use crate::cli::admin::{AdminFlags, WithAdmin};
 use crate::cli::commands::completions::CompletionShell;
 use crate::cli::commands::cutoff::CutoffCommand;
 use crate::cli::commands::device::DeviceCommand;
@@ -90,6 +90,12 @@ pub enum ClientVerb {
     Import(ImportSessions),
     /// Show a node at a glance: figures, masters, faults
     Stats(ShowStats),
+    /// List all nodes of the store: state, faults, figures
+    Nodes {
+        #[command(flatten)]
+        #[allow(missing_docs)] // as above
+        admin: AdminFlags,
+    },
     /// Read an API key from standard input and print its hash
     HashKey,
     /// Make a random key and the line for api-keys

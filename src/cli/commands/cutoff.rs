@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::confirm::confirm;
-use crate::cli::admin::listing::all_pages;
+use crate::cli::admin::client::all_pages;
 use crate::cli::admin::{AdminClient, Failure, segment};
 use crate::cli::show::{Column, Output, describe, rows, text};
 use crate::clock::Clock;

@@ -17,8 +17,8 @@ use super::arguments::user;
 use super::sse::{SentEvent, SseReader};
 use crate::cli::admin::{AdminClient, AdminFlags, Failure};
 use crate::cli::output::note;
+use crate::cli::runtime::StopSignals;
 use crate::cli::show::{Output, pairs, text};
-use crate::cli::stop_signals::StopSignals;
 use crate::http_client::OpenResponse;
 use crate::model::event::EventKind;
 

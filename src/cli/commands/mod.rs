@@ -11,6 +11,7 @@ pub mod hash_key;
 pub mod import;
 pub mod man;
 pub mod new_key;
+pub mod nodes;
 pub mod sse;
 pub mod stats;
 pub mod takeover;

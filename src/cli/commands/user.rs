@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{positive, token_id, user};
 use super::confirm::confirm;
-use crate::cli::admin::listing::all_pages;
+use crate::cli::admin::client::all_pages;
 use crate::cli::admin::{AdminClient, Failure, segment};
 use crate::cli::show::{Column, Output, pairs, rows, text};
 use crate::token_string::TokenId;

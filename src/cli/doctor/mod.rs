@@ -4,7 +4,6 @@
 //! its log and shows them at `GET /v1/status`. This folder adds what only a person asks: files, addresses, limits.
 
 pub mod check;
-pub mod command;
 pub mod file_checks;
 pub mod host_checks;
 pub mod output;

@@ -2,9 +2,7 @@
 
 pub mod objects;
 pub mod output;
-pub mod table;
-pub mod text;
 
 pub use self::objects::{Column, describe, pairs, rows};
 pub use self::output::Output;
-pub use self::text::text;
+pub use self::output::text;

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::table::table;
-use super::text::text;
+use super::output::{table, text};
 
 /// Returns an object as lines of a name and a value: first those in `first`, then all others by name.
 pub fn describe(object: &Value, first: &[&str]) -> String {

@@ -3,11 +3,9 @@
 use std::process::ExitCode;
 
 use super::args::VerifyArgs;
-use super::display;
-use super::output;
+use super::{display, output};
 use crate::cli::output::{FAILURE, fail, print};
-use crate::cli::runtime::run_to_end;
-use crate::cli::stop_signals::StopSignals;
+use crate::cli::runtime::{StopSignals, run_to_end};
 use crate::clock::Clock;
 use crate::config::{Config, LoadError};
 use crate::node::start_up::open_store;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::VerifyArgs;
-use crate::cli::show::table;
+use crate::cli::show::output::table;
 use crate::store::redis::verification::damage::{Kind, Weight};
 use crate::store::redis::verification::report::{Tally, VerificationReport};
 
@@ -79,7 +79,7 @@ fn counts(report: &VerificationReport) -> String {
         };
         vec![name, tally.found.to_string(), tally.repaired.to_string(), tally.left().to_string()]
     };
-    table::table(&["KIND", "FOUND", "REPAIRED", "LEFT"], report.findings.iter().map(row))
+    table(&["KIND", "FOUND", "REPAIRED", "LEFT"], report.findings.iter().map(row))
 }
 
 fn conclusion(report: &VerificationReport, args: &VerifyArgs) -> String {

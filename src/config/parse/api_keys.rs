@@ -63,13 +63,11 @@ fn api_key(text: &str) -> Parsed<ApiKey> {
     if name == ADMIN_KEY_NAME {
         return Err(format!("its name {ADMIN_KEY_NAME} is reserved for admin-key"));
     }
-    let scopes = if scopes == "all" {
-        Some(Scopes::all())
-    } else {
-        scopes.split('+').map(|text| Scope::ALL.into_iter().find(|scope| scope.name() == text)).collect()
-    };
-    let scopes = scopes
-        .ok_or("its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events")?;
+    let scopes =
+        if scopes == "all" { Some(Scopes::all()) } else { scopes.split('+').map(Scope::named).collect() };
+    let scopes = scopes.ok_or(
+        "its scopes are not all, or some of tokens+takeovers+devices+introspect+metrics+events+import",
+    )?;
     let hash = blake3::Hash::from_hex(hash)
         .map_err(|_| "its hash is not the 64 hex digits that `doorward hash-key` prints")?;
     let expires_at_ms = expiry.map(expiry_ms).transpose()?;
@@ -88,6 +86,16 @@ pub(crate) fn token_keys(text: &str) -> Parsed<Vec<SecretString>> {
         Ok(()) => Ok(SecretString::new(key)),
         Err(problem) => Err(format!("it {problem}")),
     })
+}
+
+/// Returns the hash of an API key in the form that `api-keys` takes. A newline after the key is ignored.
+///
+/// # Errors
+/// If the text cannot be an API key. The message does not repeat the text.
+pub fn hash_key(text: &str) -> Result<String, String> {
+    let key = api_key_text(text.trim_end_matches(['\r', '\n']));
+    let key = key.map_err(|problem| format!("the text on standard input {problem}"))?;
+    Ok(blake3::Hash::from_bytes(ApiKey::hash_of(key.as_bytes())).to_hex().to_string())
 }
 
 #[cfg(test)]

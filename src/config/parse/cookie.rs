@@ -27,7 +27,7 @@ pub(crate) fn cookie_name(text: &str) -> Parsed<String> {
 
 /// Parses the policy for requests from other sites.
 pub(crate) fn same_site(text: &str) -> Parsed<SameSite> {
-    choice(&[("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)])(text)
+    choice(&SameSite::CHOICES)(text)
 }
 
 /// Parses a cookie's domain; an empty text is `None`.

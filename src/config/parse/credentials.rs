@@ -9,7 +9,6 @@ use http::header::{
 use percent_encoding::percent_decode_str;
 
 use super::cookie::cookie_name;
-use super::header_scheme::header_scheme;
 use super::list::parse_items;
 use super::origins::header_name;
 use super::scalar::{Parsed, choice};
@@ -58,7 +57,7 @@ fn further_cookie(item: &str) -> Parsed<FurtherCookie> {
     let (mut decoding, mut secret_file) = (CookieDecoding::default(), None);
     set_each(item, &[], |key, value| {
         match key {
-            "decoding" => decoding = choice(&CookieDecoding::ALL)(value)?,
+            "decoding" => decoding = choice(&CookieDecoding::CHOICES)(value)?,
             "secret-file" if value.is_empty() => return Err("is empty".into()),
             "secret-file" => secret_file = Some(PathBuf::from(value)),
             _ => return Err("is neither decoding nor secret-file".into()),
@@ -69,6 +68,22 @@ fn further_cookie(item: &str) -> Parsed<FurtherCookie> {
         (true, None) => Err("it has no secret-file, which express needs: its secrets, one per line".into()),
         (false, Some(_)) => Err("it has a secret-file, which only express uses".into()),
         _ => Ok(FurtherCookie { name, decoding, secret_file, secrets: Vec::new() }),
+    }
+}
+
+/// Longer than every registered scheme.
+const MAX_SCHEME_CHARS: usize = 32;
+
+/// Parses a scheme; `none` is a value without one. A scheme is a `token` (RFC 9110, sections 5.6.2 and 11.1).
+pub(crate) fn header_scheme(text: &str) -> Parsed<HeaderScheme> {
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    match text {
+        "none" => Ok(HeaderScheme::None),
+        "" => Err("is empty: write none for a value without a scheme".into()),
+        _ if text.len() <= MAX_SCHEME_CHARS && text.bytes().all(is_token_byte) => {
+            Ok(HeaderScheme::Named(text.into()))
+        }
+        _ => Err("is not a scheme: 1 to 32 of A-Z a-z 0-9 and !#$%&'*+-.^_`|~, or none".into()),
     }
 }
 
@@ -140,6 +155,15 @@ mod tests {
         ] {
             let problem = further_cookies(text).unwrap_err();
             assert!(problem.contains(told), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_is_a_token_or_none() {
+        assert_eq!(header_scheme("Token"), Ok(HeaderScheme::Named("Token".into())));
+        assert_eq!(header_scheme("none"), Ok(HeaderScheme::None));
+        for text in ["", "a b", "a:b", "é", "Bearer ", &"x".repeat(33)] {
+            assert!(header_scheme(text).is_err(), "{text}");
         }
     }
 }

@@ -35,7 +35,8 @@ fn any_duration_ms(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn show_ms(ms: u64) -> String {
+/// Returns a duration as a setting may give it.
+pub(crate) fn show_ms(ms: u64) -> String {
     match UNITS.into_iter().find(|(_, unit_ms)| ms.is_multiple_of(*unit_ms)) {
         Some((name, unit_ms)) if ms > 0 => format!("{}{name}", ms / unit_ms),
         _ => "0".into(),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::cookie::cookie_name;
-use super::header_scheme::header_scheme;
+use super::credentials::header_scheme;
 use super::scalar::{Parsed, choice, number};
 use super::tables::{parse_tables, set_each, table_name};
 use crate::foreign::form::{MAX_CHARS, MIN_CHARS};
@@ -47,12 +47,12 @@ fn foreign_form(item: &str) -> Parsed<ForeignForm> {
 
 fn set_key(keys: &mut ItemKeys, key: &str, value: &str) -> Parsed<()> {
     match key {
-        "scheme" => keys.scheme = Some(choice(&Scheme::ALL.map(|scheme| (scheme.name(), scheme)))(value)?),
+        "scheme" => keys.scheme = Some(choice(&Scheme::CHOICES)(value)?),
         "header-scheme" => add_place(&mut keys.header_schemes, header_scheme(value)?)?,
         "cookie" => add_place(&mut keys.cookies, cookie_name(value)?)?,
         "prefix" => keys.prefix = Some(prefix(value)?),
         "length" => keys.length = Some(length(value)?),
-        "characters" => keys.characters = Some(choice(&Characters::ALL)(value)?),
+        "characters" => keys.characters = Some(choice(&Characters::CHOICES)(value)?),
         "secret-file" if value.is_empty() => return Err("is empty".into()),
         "secret-file" => keys.secret_file = Some(PathBuf::from(value)),
         "until" => {

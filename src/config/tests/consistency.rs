@@ -1,6 +1,6 @@
 //! Rules about several settings.
 
-use super::support::{config, file_config, file_mistakes, mistakes};
+use super::support::{KEY, config, file_config, file_mistakes, mistakes};
 
 #[test]
 fn redis_needs_an_api_key_and_the_embedded_store_does_not() {
@@ -73,6 +73,28 @@ fn the_csrf_check_needs_proxies_that_forward_the_method() {
             config(&["--cookie-csrf-check=true", "--trusted-proxies", proxies], &[], &[]).cookie_csrf_check
         );
     }
+}
+
+#[test]
+fn what_ended_is_kept_for_longer_than_nodes_remember_what_was_before() {
+    let env = [("DOORWARD_ADMIN_KEY", KEY), ("DOORWARD_REDIS_URL", "redis://a")];
+    let told = mistakes(&["--revoked-retention=2m", "--takeover-retention=179s"], &env, &[]);
+    for name in ["revoked-retention", "takeover-retention"] {
+        let line =
+            format!("{name} (--{name}): must be at least 3m, twice the replay-window of 1m and a minute: ");
+        assert!(told.lines().any(|told| told.starts_with(&line)), "{told}");
+    }
+    assert!(
+        told.lines().count() == 2 && told.contains("or a shorter replay-window (0 turns it off)"),
+        "{told}"
+    );
+    assert!(mistakes(&["--replay-window=10m", "--revoked-retention=20m"], &env, &[]).contains("21m"));
+
+    config(&["--revoked-retention=3m", "--takeover-retention=3m"], &env, &[]);
+    config(&["--revoked-retention=1s", "--takeover-retention=1s", "--replay-window=0"], &env, &[]);
+    config(&["--revoked-retention=1s", "--takeover-retention=1s"], &[], &[]);
+    // A window that is invalid by itself is reported once.
+    assert_eq!(mistakes(&["--replay-window=1h", "--revoked-retention=1s"], &env, &[]).lines().count(), 1);
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use super::support::{KEY, config, file_config, mistakes, run};
 use crate::cli::command_line::{Invocation, ServerVerb};
-use crate::config::hash_key::hash_key;
-use crate::config::parse::api_keys::api_keys;
+use crate::config::parse::api_keys::{api_keys, hash_key};
 use crate::values::{ApiKey, Scopes};
 
 #[test]

@@ -34,7 +34,7 @@ fn toml_values_may_have_their_own_types() {
     assert_eq!(origins, ["https://a", "https://b"]);
     assert_eq!(config.api_keys[0].name, "ci");
     assert_eq!((config.token_keys[0].expose(), config.touch_resolution_ms), (KEY, 0));
-    assert!(file_mistakes("lease = 2026-01-01").contains("is a date or a time"));
+    assert!(file_mistakes("lease = 2026-01-01").starts_with("lease (lease in d.toml): "));
     assert!(file_mistakes("api-keys = [1]").contains("is a list with an item that is not a text"));
     assert!(file_mistakes("token-keys = ['a,b']").contains("a comma in one of its texts"));
     for text in ["\"a\\nb\"", "'#a'", "'a #b'"] {
@@ -67,6 +67,17 @@ fn route_checks_are_tables_or_a_list() {
         let mistakes = file_mistakes(toml);
         assert!(mistakes.starts_with("checks (checks in d.toml): ") && mistakes.contains(told), "{mistakes}");
     }
+}
+
+#[test]
+fn a_date_may_stand_with_or_without_quotes() {
+    let until = |value: &str| {
+        file_config(&format!("[foreign.old]\nscheme = 'knox'\nuntil = {value}")).foreign[0].until_ms
+    };
+    assert_eq!(until("2027-01-31"), until("'2027-01-31'"));
+    assert_eq!(until("2027-01-31T12:00:00+02:00"), until("'2027-01-31T10:00:00Z'"));
+    let told = file_mistakes("[foreign.old]\nscheme = 'knox'\nuntil = 12:00:00");
+    assert!(told.contains("is not a date or a time"), "{told}");
 }
 
 #[test]

@@ -6,32 +6,23 @@ use std::net::IpAddr;
 use tracing::field::display;
 
 use super::entry::AuditEntry;
-use super::request::AuditedRequest;
 use crate::logging::text::cut;
 use crate::model::event::Actor;
+use crate::named_enum::named_enum;
 use crate::values::timestamp::timestamp_seconds;
 
 /// The target of audit lines.
 pub const AUDIT: &str = "audit";
 
-/// How a change came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditOutcome {
-    /// It is made.
-    Done,
-    /// It is not made, and nothing was changed.
-    Refused,
-    /// It may have been made or not.
-    Unknown,
-}
-
-impl AuditOutcome {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
+named_enum! {
+    /// How a change came out.
+    pub enum AuditOutcome {
+        /// It is made.
+        Done => "done",
+        /// It is not made, and nothing was changed.
+        Refused => "refused",
+        /// It may have been made or not.
+        Unknown => "unknown",
     }
 }
 
@@ -132,4 +123,13 @@ impl<T: Display> Display for List<'_, T> {
             _ => write!(f, ",{item}"),
         })
     }
+}
+
+/// The part of an audit line that comes from the request behind the change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditedRequest {
+    /// The client's address, through all trusted proxies. `None` for a client on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The request id, if the request has one.
+    pub id: Option<String>,
 }

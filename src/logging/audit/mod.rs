@@ -5,9 +5,8 @@
 pub mod action;
 pub mod entry;
 pub mod line;
-pub mod request;
 
 pub use self::action::Action;
 pub use self::entry::{AuditEntry, ImportCounts};
+pub use self::line::AuditedRequest;
 pub use self::line::{AUDIT, AuditLine, AuditOutcome};
-pub use self::request::AuditedRequest;

@@ -1,7 +1,6 @@
 //! Tokens: the record that validation reads, what is shown besides, what is cached beside a copy of a record, and rotation.
 
 pub mod access_mark;
-pub mod bars;
 pub mod cached;
 pub mod change;
 pub mod details;
@@ -17,12 +16,12 @@ pub mod touch;
 pub mod whole;
 
 pub use self::access_mark::AccessMark;
-pub use self::bars::Bars;
 pub use self::cached::{Cached, GappedText};
 pub use self::change::TokenChange;
 pub use self::details::{RelatedObject, TokenDetails};
 pub use self::held::{HeldRecord, KeptRecord, KnownRecord};
 pub use self::inline_text::Texts;
+pub use self::record::Bars;
 pub use self::record::{RecordVerdict, TokenRecord, Transport};
 pub use self::refused_marks::RefusedMarks;
 pub use self::rotation::{PreviousSecret, PreviousSecrets, Rotation};

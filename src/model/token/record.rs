@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::access_mark::AccessMark;
-use super::bars::Bars;
 use super::cached::{Cached, GappedText};
 use super::change::TokenChange;
 use super::details::TokenDetails;
@@ -253,5 +252,29 @@ impl TokenRecord {
     pub fn renewal(&self, now_ms: u64, step_ms: u64) -> Option<u64> {
         let earned = self.latest_renewal(now_ms);
         (earned > self.expires_at_ms && earned - self.expires_at_ms >= step_ms).then_some(earned)
+    }
+}
+
+/// A set of reasons why an active token opens nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bars(u8);
+
+impl Bars {
+    /// Nothing: the token is open.
+    pub const NONE: Self = Self(0);
+    /// Its second factor is still to be shown.
+    pub const PENDING: Self = Self(1);
+    /// Its user is locked.
+    pub const LOCKED: Self = Self(2);
+
+    /// Whether this bar is among them.
+    pub const fn has(self, bar: Self) -> bool {
+        self.0 & bar.0 != 0
+    }
+
+    /// The set with this bar, or without it.
+    #[must_use]
+    pub const fn with(self, bar: Self, is_set: bool) -> Self {
+        Self(if is_set { self.0 | bar.0 } else { self.0 & !bar.0 })
     }
 }

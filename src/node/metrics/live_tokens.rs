@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use tokio::runtime::Handle;
 
@@ -13,28 +12,17 @@ use crate::service::live_tokens::LiveTokenSampler;
 /// An older sample is not shown.
 const MAX_AGE_MS: u64 = 5 * 60 * 1000;
 
-/// Shows the last sample. No scrape waits for one: if one is due, it is taken meanwhile and is shown by the next scrape.
-pub(crate) struct LiveTokenCollector {
-    pub(crate) sampler: Arc<LiveTokenSampler>,
-    /// The runtime that takes the samples.
-    pub(crate) runtime: Handle,
-}
-
-impl fmt::Debug for LiveTokenCollector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LiveTokenCollector")
+/// Encodes the last sample. No scrape waits for one: if one is due, `runtime` takes it meanwhile, and the next scrape shows it.
+pub(super) fn encode(
+    (sampler, runtime): &(Arc<LiveTokenSampler>, Handle),
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    if sampler.is_due() {
+        let sampler = sampler.clone();
+        // The sampler keeps the outcome.
+        runtime.spawn(async move { drop(sampler.live_tokens().await) });
     }
-}
-
-impl Collector for LiveTokenCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        if self.sampler.is_due() {
-            let sampler = self.sampler.clone();
-            // The sampler keeps the outcome.
-            self.runtime.spawn(async move { drop(sampler.live_tokens().await) });
-        }
-        let Some(live) = self.sampler.last(MAX_AGE_MS) else { return Ok(()) };
-        let help = "Live tokens in the store, estimated from a sample. The same on every node.";
-        gauge(&mut encoder, "live_tokens", help, live.estimate as f64)
-    }
+    let Some(live) = sampler.last(MAX_AGE_MS) else { return Ok(()) };
+    let help = "Live tokens in the store, estimated from a sample. The same on every node.";
+    gauge(encoder, "live_tokens", help, live.estimate as f64)
 }

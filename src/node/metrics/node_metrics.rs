@@ -1,5 +1,6 @@
 //! All metrics of a node.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::collector::Collector;
@@ -9,20 +10,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 use tokio::runtime::Handle;
 
-use super::cache::CacheCollector;
-use super::changes::ChangeCollector;
-use super::cutoffs::CutoffCollector;
 use super::encode::{counter, gauge};
-use super::foreign::ForeignCollector;
 use super::format::TextFormat;
-use super::last_access::LastAccessCollector;
-use super::live_tokens::LiveTokenCollector;
-use super::process::ProcessCollector;
-use super::redis::RedisCollector;
-use super::replay::ReplayCollector;
-use super::store::StoreCollector;
-use super::validations::ValidationCollector;
-use crate::clock::{Clock, ClockReading};
+use super::{
+    cache, changes, cutoffs, foreign, last_access, live_tokens, process, redis, replay, store, validations,
+};
 use crate::logging;
 use crate::node::readiness::Readiness;
 use crate::node::running::Node;
@@ -38,40 +30,34 @@ pub struct Metrics {
     pub admin_refusals: Counter,
     /// The counters of the export of traces.
     pub trace_spans: SpanCounters,
-    started: ClockReading,
 }
 
 impl Metrics {
     /// Makes and registers the metrics of a node that has just started, on its runtime.
     pub fn of(node: &Node) -> Self {
-        let (service, readiness, last_access) = (node.service(), node.readiness(), node.last_access());
-        let store = service.store();
+        let (service, readiness) = (node.service(), node.readiness());
         let metrics = Self {
             registry: Mutex::default(),
             validations: node.validations().clone(),
             admin_refusals: Counter::default(),
             trace_spans: SpanCounters::default(),
-            started: service.clock().reading(),
         };
-        metrics.registry().register_collector(Box::new(ProcessCollector));
-        metrics.collect(ValidationCollector(metrics.validations.clone()));
-        metrics.collect(LastAccessCollector(last_access.clone()));
+        metrics.registry().register_collector(Box::new(Collected((), process::encode)));
+        metrics.collect(metrics.validations.clone(), validations::encode);
+        metrics.collect(node.last_access().clone(), last_access::encode);
         metrics.register_counters();
         metrics.register(
             "build",
             "The version of Doorward",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
-        metrics.collect(CacheCollector(store.clone()));
-        metrics.collect(ForeignCollector(store.clone()));
-        metrics.collect(ChangeCollector(store.clone()));
-        metrics.collect(RedisCollector(store.clone()));
-        metrics.collect(ReplayCollector(store.clone()));
-        metrics.collect(StateCollector(readiness.clone()));
-        metrics.collect(StoreCollector { readiness: readiness.clone(), store: store.clone() });
-        let (sampler, runtime) = (service.live_tokens().clone(), Handle::current());
-        metrics.collect(LiveTokenCollector { sampler, runtime });
-        metrics.collect(CutoffCollector(service.clone()));
+        for encode in [cache::encode, foreign::encode, changes::encode, redis::encode, replay::encode] {
+            metrics.collect(service.store().clone(), encode);
+        }
+        metrics.collect(readiness.clone(), encode_state);
+        metrics.collect((readiness.clone(), service.store().clone()), store::encode);
+        metrics.collect((service.live_tokens().clone(), Handle::current()), live_tokens::encode);
+        metrics.collect(service.clone(), cutoffs::encode);
         metrics
     }
 
@@ -94,19 +80,15 @@ impl Metrics {
         self.registry().sub_registry_with_prefix("doorward").register(name, help, metric);
     }
 
-    /// Registers a collector, which reads its values at each scrape. `doorward_` is put before its names.
-    pub fn collect(&self, collector: impl Collector) {
-        self.registry().sub_registry_with_prefix("doorward").register_collector(Box::new(collector));
+    /// Registers metrics that `encode` reads from `source` at each scrape. `doorward_` is put before their names.
+    pub fn collect<T: Send + Sync + 'static>(&self, source: T, encode: Encode<T>) {
+        let collector = Box::new(Collected(source, encode));
+        self.registry().sub_registry_with_prefix("doorward").register_collector(collector);
     }
 
     /// Returns the metrics as text.
     pub fn text(&self, format: TextFormat) -> String {
         format.encode(&self.registry())
-    }
-
-    /// Returns the milliseconds since the node's start.
-    pub fn uptime_ms(&self, clock: &Clock) -> u64 {
-        clock.elapsed_ns(self.started) / 1_000_000
     }
 
     /// Locked to register and for a scrape, never for a request.
@@ -115,15 +97,29 @@ impl Metrics {
     }
 }
 
-/// Reads the readiness, and the counter of the log.
-#[derive(Debug)]
-struct StateCollector(Readiness);
+/// Encodes what it reads from a source.
+type Encode<T> = fn(&T, &mut DescriptorEncoder<'_>) -> fmt::Result;
 
-impl Collector for StateCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        let is_ready = f64::from(u8::from(self.0.is_ready()));
-        gauge(&mut encoder, "ready", "1 if this node should get traffic, else 0.", is_ready)?;
-        let help = "Log lines that could not be written.";
-        counter(&mut encoder, "log_lines_lost", help, logging::lost_lines())
+/// A source of metrics, and what encodes them at each scrape.
+struct Collected<T>(T, Encode<T>);
+
+impl<T> fmt::Debug for Collected<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Collected")
     }
+}
+
+impl<T: Send + Sync + 'static> Collector for Collected<T> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Self(source, encode) = self;
+        encode(source, &mut encoder)
+    }
+}
+
+/// Encodes the readiness, and the counter of the log.
+fn encode_state(readiness: &Readiness, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let is_ready = f64::from(u8::from(readiness.is_ready()));
+    gauge(encoder, "ready", "1 if this node should get traffic, else 0.", is_ready)?;
+    let help = "Log lines that could not be written.";
+    counter(encoder, "log_lines_lost", help, logging::lost_lines())
 }

@@ -1,35 +1,30 @@
 //! The process, under the names that all Prometheus clients use for these values. Linux only: /proc has them (proc(5)).
 
+use std::fmt;
 use std::fs;
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use rustix::process::{Resource, getrlimit};
 
 use super::encode::{gauge, gauges, seconds};
 
-/// Reads the values of this process.
-#[derive(Debug)]
-pub(super) struct ProcessCollector;
-
-impl Collector for ProcessCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        let Some(values) = ProcessValues::read() else { return Ok(()) };
-        let help = "CPU time of this process, user and system, in seconds.";
-        seconds(&mut encoder, "process_cpu_seconds", help, values.cpu_seconds)?;
-        for (name, help, value) in [
-            ("process_resident_memory_bytes", "Resident memory of this process.", values.resident_bytes),
-            ("process_virtual_memory_bytes", "Virtual memory of this process.", values.virtual_bytes),
-            ("process_start_time_seconds", "Start of this process, in seconds since 1970.", values.started),
-            ("process_threads", "Threads of this process.", values.threads),
-            ("process_open_fds", "Open file descriptors of this process.", values.open_files),
-        ] {
-            gauge(&mut encoder, name, help, value)?;
-        }
-        let about = ("process_max_fds", "The most file descriptors that this process may open.");
-        let limit = getrlimit(Resource::Nofile).current.map(|limit| ([] as [(&str, &str); 0], limit as f64));
-        gauges(&mut encoder, about, limit)
+/// Encodes the values of this process.
+pub(super) fn encode(_: &(), encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let Some(values) = ProcessValues::read() else { return Ok(()) };
+    let help = "CPU time of this process, user and system, in seconds.";
+    seconds(encoder, "process_cpu_seconds", help, values.cpu_seconds)?;
+    for (name, help, value) in [
+        ("process_resident_memory_bytes", "Resident memory of this process.", values.resident_bytes),
+        ("process_virtual_memory_bytes", "Virtual memory of this process.", values.virtual_bytes),
+        ("process_start_time_seconds", "Start of this process, in seconds since 1970.", values.started),
+        ("process_threads", "Threads of this process.", values.threads),
+        ("process_open_fds", "Open file descriptors of this process.", values.open_files),
+    ] {
+        gauge(encoder, name, help, value)?;
     }
+    let about = ("process_max_fds", "The most file descriptors that this process may open.");
+    let limit = getrlimit(Resource::Nofile).current.map(|limit| ([] as [(&str, &str); 0], limit as f64));
+    gauges(encoder, about, limit)
 }
 
 struct ProcessValues {

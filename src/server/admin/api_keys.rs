@@ -10,7 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::logging::RepeatedFault;
-use crate::request::auth_scheme::bearer;
+use crate::request::headers::bearer;
 use crate::values::timestamp::timestamp_seconds;
 use crate::values::{ApiKey, Scope};
 

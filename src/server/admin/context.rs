@@ -9,8 +9,7 @@ use super::plane::AdminPlane;
 use super::problem::ProblemKind;
 use super::route::Route;
 use crate::logging::audit::{AuditEntry, AuditedRequest};
-use crate::request::client::DirectClient;
-use crate::request::origin::RequestOrigin;
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::request::request_id::RequestId;
 
 /// The context of a request to the admin plane. It grows while the request is answered.

@@ -16,8 +16,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::server::json::event::EventJson;
 use crate::server::transport::body::Body;
 use crate::service::Service;
-use crate::store::feed::{FeedEntry, FeedRead};
-use crate::store::feed_demand::FeedFollower;
+use crate::store::feed::{FeedEntry, FeedFollower, FeedRead};
 
 /// The most readers of the feed at once.
 pub const MAX_FEED_READERS: usize = 100;

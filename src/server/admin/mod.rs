@@ -23,4 +23,3 @@ pub mod problem;
 pub mod respond;
 pub mod route;
 pub mod routes;
-pub mod unauthorized_log;

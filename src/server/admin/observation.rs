@@ -11,7 +11,7 @@ use super::problem::ProblemKind;
 use crate::clock::ClockReading;
 use crate::logging::audit::{Action, AuditLine, AuditOutcome};
 use crate::model::event::Actor;
-use crate::request::client::DirectClient;
+use crate::request::origin::DirectClient;
 use crate::request::request_id::X_REQUEST_ID;
 use crate::server::transport::body::Body;
 

@@ -27,7 +27,7 @@ impl PathParams {
     /// name sets nothing: the getter then answers 404, after the credentials were checked.
     pub fn set(&mut self, name: &str, segment: &str) -> bool {
         match name {
-            "id" => self.id = TokenId::parse(segment),
+            "id" => self.id = decode(segment).and_then(|id| TokenId::parse(&id)),
             "user" => self.user = decode(segment),
             "uuid" => self.uuid = decode(segment).and_then(normalized_uuid),
             "content_type" => self.content_type = decode(segment),
@@ -108,6 +108,18 @@ fn normalized_uuid(text: String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_may_be_percent_encoded() {
+        let id = |segment: &str| {
+            let mut params = PathParams::default();
+            assert!(params.set("id", segment));
+            params.id
+        };
+        assert!(id("jE0fuKh0wekXwO7v").is_some());
+        assert_eq!(id("%6AE0fuKh0wek%58wO7v"), id("jE0fuKh0wekXwO7v"));
+        assert_eq!(id("jE0fuKh0wekXwO7%2F"), None);
+    }
 
     #[test]
     fn a_uuid_is_normalized_and_a_dot_segment_is_left_to_the_call() {

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::api_keys::ApiKeys;
 use super::event_stream::FeedReaders;
-use super::unauthorized_log::UnauthorizedLog;
+use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::logging::{DueLine, RepeatedFault};
 use crate::node::metrics::Metrics;
 use crate::node::readiness::Readiness;
+use crate::node::reporter::Reporter;
 use crate::request_check::settings::ValidationSettings;
 use crate::server::metrics::admin_calls::AdminCalls;
 use crate::server::metrics::connections::ConnectionsByListener;
@@ -41,6 +45,8 @@ pub struct AdminPlane {
     pub connections: ConnectionsByListener,
     /// Answers `/metrics` and `/v1/stats`.
     pub metrics: Arc<Metrics>,
+    /// Answers `/v1/nodes`.
+    pub reporter: Arc<Reporter>,
     /// Answers `/readyz` and `/v1/status`.
     pub readiness: Readiness,
     /// Answers `/v1/status`: the last reload of the settings.
@@ -49,4 +55,24 @@ pub struct AdminPlane {
     pub console: bool,
     /// The time within which a body must arrive.
     pub request_timeout: Duration,
+}
+
+/// Counts requests without a valid API key, and limits their lines.
+pub struct UnauthorizedLog {
+    clock: Clock,
+    counter: Counter,
+    fault: RepeatedFault,
+}
+
+impl UnauthorizedLog {
+    /// `counter` counts the requests.
+    pub fn new(clock: Clock, counter: Counter) -> Self {
+        Self { clock, counter, fault: RepeatedFault::default() }
+    }
+
+    /// Adds a request, and returns `Some` if it is to be logged.
+    pub fn add(&self) -> Option<DueLine> {
+        self.counter.inc();
+        self.fault.due(self.clock.boottime_ms())
+    }
 }

@@ -16,11 +16,10 @@ use super::problem::{Problem, ProblemKind};
 use super::route::Handler;
 use super::routes::{find, pattern};
 use crate::logging::audit::AuditEntry;
-use crate::request::client::DirectClient;
-use crate::request::origin::RequestOrigin;
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::server::request::span::later_within;
 use crate::server::transport::body::Body;
-use crate::server::transport::reply::Reply;
+use crate::server::transport::response::Reply;
 use crate::store::StoreError;
 use crate::values::Scope;
 

@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::handlers::{
-    cutoffs, devices, events, imports, key, metrics, openapi, related, stats, status, takeovers, tokens,
-    user_tokens, users, validate,
+    cutoffs, devices, events, imports, nodes, openapi, related, stats, status, takeovers, tokens, users,
+    validate,
 };
 use super::oauth::{introspect, revoke};
 use super::path_params::PathParams;
@@ -42,10 +42,11 @@ const ROUTES: &[Route] = &[
     get("/readyz", Public(|admin| admin.readiness.response())),
     get("/openapi.json", Public(|_| openapi::answer(openapi::ADMIN))),
     get("/openapi-validation.json", Public(|_| openapi::answer(openapi::VALIDATION))),
-    get("/metrics", Read(METRICS, |call| Box::pin(metrics::show(call)))),
-    get("/v1/key", Read(NONE, |call| Box::pin(key::show(call)))),
+    get("/metrics", Read(METRICS, |call| Box::pin(status::show_metrics(call)))),
+    get("/v1/key", Read(NONE, |call| Box::pin(status::show_key(call)))),
     get("/v1/status", Read(METRICS, |call| Box::pin(status::show(call)))),
     get("/v1/stats", Read(METRICS, |call| Box::pin(stats::show(call)))),
+    get("/v1/nodes", Read(METRICS, |call| Box::pin(nodes::list(call)))),
     post(
         "/v1/tokens",
         Change(Action::TokenIssue, TOKENS, |call, entry| Box::pin(tokens::issue(call, entry))),
@@ -101,10 +102,10 @@ const ROUTES: &[Route] = &[
     ),
     get("/v1/tokens/{id}/takeovers", Read(TAKEOVERS, |call| Box::pin(takeovers::list_of_token(call)))),
     get("/v1/users/{user}/takeovers", Read(TAKEOVERS, |call| Box::pin(takeovers::list_of_user(call)))),
-    get("/v1/users/{user}/tokens", Read(TOKENS, |call| Box::pin(user_tokens::list(call)))),
+    get("/v1/users/{user}/tokens", Read(TOKENS, |call| Box::pin(users::list_tokens(call)))),
     delete(
         "/v1/users/{user}/tokens",
-        Change(Action::UserRevoke, TOKENS, |call, entry| Box::pin(user_tokens::revoke_all(call, entry))),
+        Change(Action::UserRevoke, TOKENS, |call, entry| Box::pin(users::revoke_tokens(call, entry))),
     ),
     delete(
         "/v1/users/{user}",

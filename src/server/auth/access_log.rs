@@ -2,17 +2,23 @@
 //!
 //! Nothing is shared between threads, so a count is a plain load and a plain store.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hyper::{Response, StatusCode};
 
-use super::logged_request::LoggedRequest;
 use super::refusal::reason_of;
 use crate::clock::Clock;
 use crate::logging::access::AccessLine;
+use crate::logging::text::shown_path;
 use crate::model::token::TokenRecord;
+use crate::request::headers::RequestHeaders;
+use crate::request::origin::RequestOrigin;
+use crate::request::repeated::repeats_credential;
+use crate::request::request_id::request_id_in;
 use crate::request_check::decision::Decision;
 use crate::request_check::refusal::Refusal;
+use crate::request_check::settings::ValidationSettings;
 use crate::server::transport::body::Body;
 use crate::token_string::TokenId;
 use crate::values::AccessLogRule;
@@ -162,6 +168,41 @@ fn result_of(response: &Response<Body>) -> &'static str {
         StatusCode::CONFLICT => "rotated-too-often",
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "too-large",
         _ => "unavailable",
+    }
+}
+
+/// The part of a line that comes from the request; the default for a request that was not read. It outlives the request,
+/// which is gone when the store has answered.
+#[derive(Default)]
+pub struct LoggedRequest {
+    pub(super) method: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) original_method: Option<String>,
+    pub(super) original_path: Option<String>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) request_id: Option<String>,
+}
+
+impl LoggedRequest {
+    /// Reads the part of a line from a request to this path.
+    pub fn of<H: RequestHeaders + ?Sized>(
+        origin: &RequestOrigin<'_, H>,
+        path: &str,
+        settings: &ValidationSettings,
+    ) -> Self {
+        let ValidationSettings { places, trusted_proxies, .. } = settings;
+        let shown = |text: String| match repeats_credential(text.as_bytes(), origin.headers, places) {
+            true => "***".to_owned(),
+            false => text,
+        };
+        Self {
+            method: Some(shown(origin.method.to_owned())),
+            path: Some(shown(shown_path(path))),
+            original_method: origin.original_method().map(|method| shown(method.into_owned())),
+            original_path: origin.original_path().map(|path| shown(shown_path(&path))),
+            address: origin.client_address(trusted_proxies),
+            request_id: request_id_in(origin.headers, places).map(str::to_owned),
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use hyper::{Response, StatusCode};
 
+use super::access_log::LoggedRequest;
 use super::identity_headers::IdentityHeaders;
-use super::logged_request::LoggedRequest;
 use crate::request::headers::RequestHeaders;
 use crate::request::origin::RequestOrigin;
 use crate::request_check::admission::Admission;

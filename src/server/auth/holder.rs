@@ -1,17 +1,19 @@
 //! The holder of a token, for the calls that act on the token itself.
 
-use hyper::Response;
 use hyper::header::HeaderMap;
+use hyper::{Response, StatusCode};
 
 use super::access_log::holder_of;
-use crate::logging::audit::AuditedRequest;
+use crate::logging::audit::{Action, AuditEntry, AuditLine, AuditOutcome, AuditedRequest};
+use crate::model::event::Actor;
 use crate::model::token::{Token, Transport};
 use crate::request::credentials::{Credentials, TokenString, extract};
 use crate::request::origin::RequestOrigin;
 use crate::request_check::refusal::{ForbiddenReason, Refusal};
 use crate::request_check::settings::ValidationSettings;
+use crate::server::json::token::TokenJson;
 use crate::server::transport::body::Body;
-use crate::server::transport::response::unavailable;
+use crate::server::transport::response::{json, unavailable};
 use crate::service::{Service, ServiceError};
 use crate::store::StoreError;
 use crate::token_string::TokenId;
@@ -71,4 +73,57 @@ pub(super) fn error_response(service: &Service, error: &ServiceError) -> Respons
         // The token was revoked or has expired since it was judged.
         _ => Refusal::InvalidToken.response(),
     }
+}
+
+/// A change that a token's holder makes. If it is dropped before its end, the client has disconnected, and the change may
+/// have been made.
+pub struct HolderAudit<'a> {
+    /// `None` once nothing is left to be written.
+    entry: Option<AuditEntry>,
+    outcome: AuditOutcome,
+    request: &'a AuditedRequest,
+}
+
+impl<'a> HolderAudit<'a> {
+    /// Begins with a request that carried this token.
+    pub fn begin(action: Action, token: &Token, request: &'a AuditedRequest) -> Self {
+        let record = &token.record;
+        let takeover = record.takeover.as_ref().filter(|_| action == Action::TakeoverEnd);
+        let entry = AuditEntry {
+            user: Some(record.user().to_owned()),
+            token: Some(record.id),
+            takeover: takeover.map(|takeover| takeover.id),
+            taken_over: takeover.map(|takeover| takeover.user.clone()),
+            ..AuditEntry::new(action)
+        };
+        Self { entry: Some(entry), outcome: AuditOutcome::Unknown, request }
+    }
+
+    /// Ends with a result. If the token or the takeover had ended by itself, nothing was changed, so there is no line.
+    pub fn conclude<T>(mut self, result: &Result<T, ServiceError>) {
+        match result {
+            Ok(_) => self.outcome = AuditOutcome::Done,
+            Err(ServiceError::Store(StoreError::Unusable(_))) => self.outcome = AuditOutcome::Refused,
+            Err(ServiceError::Store(_)) => {}
+            Err(_) => self.entry = None,
+        }
+    }
+}
+
+impl Drop for HolderAudit<'_> {
+    fn drop(&mut self) {
+        let Some(entry) = &self.entry else { return };
+        AuditLine::new(entry, self.outcome, Some(Actor::Holder)).of_request(self.request).write();
+    }
+}
+
+/// Answers with the token object. Tells `known` the valid token and its user.
+pub async fn show_session(
+    validator: &Validator,
+    settings: &ValidationSettings,
+    origin: RequestOrigin<'_, HeaderMap>,
+    known: &mut Option<(TokenId, String)>,
+) -> HolderAnswer {
+    let holder = authenticate(validator, settings, &origin, settings.access(origin.headers), known).await?;
+    Ok(json(StatusCode::OK, &TokenJson::of(&holder.token, validator.service().clock().now_ms())))
 }

@@ -4,8 +4,7 @@ use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::holder::{Holder, HolderAnswer, authenticate, error_response};
-use super::holder_audit::HolderAudit;
+use super::holder::{Holder, HolderAnswer, HolderAudit, authenticate, error_response};
 use crate::logging::audit::Action;
 use crate::model::event::Actor;
 use crate::model::revoke_reason::RevokeReason;

@@ -9,9 +9,8 @@ use crate::server::transport::response::empty;
 
 /// Returns why a 403 was given, as [`ForbiddenReason::name`] has it.
 pub fn reason_of(response: &Response<Body>) -> &'static str {
-    let reason = response.headers().get(&X_AUTH_REASON);
-    let is_named = |known: &&ForbiddenReason| reason.is_some_and(|value| value == known.name());
-    ForbiddenReason::ALL.iter().find(is_named).map_or("forbidden", |known| known.name())
+    let reason = response.headers().get(&X_AUTH_REASON).and_then(|value| value.to_str().ok());
+    reason.and_then(ForbiddenReason::named).map_or("forbidden", ForbiddenReason::name)
 }
 
 static X_AUTH_REASON: HeaderName = HeaderName::from_static("x-auth-reason");

@@ -1,7 +1,7 @@
 //! The paths of auth subrequests. They are compared as they arrive, never normalised.
 
 use crate::request_check::admission::Admission;
-use crate::request_check::route_checks::RouteChecks;
+use crate::request_check::settings::RouteChecks;
 
 /// Returns what an auth subrequest to this path demands, or `None` for another path or an unknown route check.
 pub(super) fn admission(checks: &RouteChecks, path: &str) -> Option<Admission> {

@@ -13,8 +13,7 @@ use std::str;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
-use super::holder::{Holder, HolderAnswer, authenticate, error_response};
-use super::holder_audit::HolderAudit;
+use super::holder::{Holder, HolderAnswer, HolderAudit, authenticate, error_response};
 use super::logout::clear_other_cookies;
 use crate::logging::audit::Action;
 use crate::model::event::Actor;

@@ -14,12 +14,11 @@ use super::messages::{
     HeaderValueOption, HttpResponse, HttpStatus, MessageHeader, OVERWRITE_IF_EXISTS_OR_ADD, OkHttpResponse,
     RpcStatus,
 };
-use crate::request::client::DirectClient;
 use crate::request::headers::RequestHeaders;
-use crate::request::origin::RequestOrigin;
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::request_check::admission::Admission;
+use crate::server::auth::access_log::LoggedRequest;
 use crate::server::auth::decision::AuthProgress;
-use crate::server::auth::logged_request::LoggedRequest;
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;

@@ -21,8 +21,7 @@ use super::status::{GrpcCallError, GrpcCode};
 use crate::server::auth::plane::ValidationPlane;
 use crate::server::request::span::sampled_parent;
 use crate::server::transport::body::Body;
-use crate::server::transport::reply::Reply;
-use crate::server::transport::response::empty;
+use crate::server::transport::response::{Reply, empty};
 
 /// The gRPC services of one runtime.
 pub struct GrpcPlane {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::timestamp::timestamp;
 use crate::foreign::Scheme;
 use crate::model::device_key::DeviceKey;
+use crate::service::{MadeDevice, RotatedDevice};
 
 /// A device key. Its fields are described in docs/device-keys.md.
 #[derive(Serialize)]
@@ -32,5 +33,37 @@ impl<'a> DeviceJson<'a> {
             user_agent: &device.user_agent,
             origin: device.origin().map(Scheme::name),
         }
+    }
+}
+
+/// The device key, whether it was created, and then its login token, which is shown only here.
+#[derive(Serialize)]
+pub struct MadeDeviceJson<'a> {
+    created: bool,
+    login_token: Option<&'a str>,
+    #[serde(flatten)]
+    device: DeviceJson<'a>,
+}
+
+impl<'a> MadeDeviceJson<'a> {
+    /// Borrows the device key.
+    pub fn of(made: &'a MadeDevice) -> Self {
+        let login_token = made.login_token.as_deref();
+        Self { created: login_token.is_some(), login_token, device: DeviceJson::of(&made.device) }
+    }
+}
+
+/// The device key and its new login token, which is shown only here.
+#[derive(Serialize)]
+pub struct RotatedDeviceJson<'a> {
+    login_token: &'a str,
+    #[serde(flatten)]
+    device: DeviceJson<'a>,
+}
+
+impl<'a> RotatedDeviceJson<'a> {
+    /// Borrows the device key.
+    pub fn of(rotated: &'a RotatedDevice) -> Self {
+        Self { login_token: &rotated.login_token, device: DeviceJson::of(&rotated.device) }
     }
 }

@@ -4,7 +4,7 @@ pub mod api_key;
 pub mod cutoff;
 pub mod device;
 pub mod event;
-pub mod made_device;
+pub mod node;
 pub mod takeover;
 pub mod timestamp;
 pub mod token;

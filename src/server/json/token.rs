@@ -108,7 +108,8 @@ impl<'a> TokenJson<'a> {
             device: record.device(),
             is_authenticated: record.is_authenticated(),
             origin: details.origin.map(Scheme::name),
-            revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms)),
+            // Of two calls at once, the one that read its clock first may be done last.
+            revoked_at: revoked.map(|revoked| timestamp(revoked.at_ms.max(record.created_at_ms))),
             revoked_reason: revoked.and_then(|revoked| revoked.reason).map(RevokeReason::name),
             token: None,
             set_cookie: None,

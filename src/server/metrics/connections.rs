@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::node::metrics::encode::{counters, gauges};
@@ -34,35 +33,27 @@ impl ConnectionsByListener {
     }
 }
 
-impl fmt::Debug for ConnectionsByListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.stats()).finish()
-    }
-}
-
-impl Collector for ConnectionsByListener {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.stats();
-        let each = |value: fn(&ConnectionStats) -> u64| {
-            stats.iter().map(move |(name, stats)| ([("listener", *name)], value(stats)))
-        };
-        let gauge = |value| each(value).map(|(labels, value)| (labels, value as f64));
-        let encoder = &mut encoder;
-        gauges(encoder, ("connections_open", "Open connections, by listener."), gauge(|of| of.open as u64))?;
-        gauges(
-            encoder,
-            ("connections_max", "The most connections that a listener may have open."),
-            gauge(|of| of.max as u64),
-        )?;
-        counters(
-            encoder,
-            ("connections_accepted", "Accepted connections, by listener."),
-            each(|of| of.accepted),
-        )?;
-        counters(
-            encoder,
-            ("connections_evicted", "Connections that were ended to make room at the maximum, by listener."),
-            each(|of| of.evicted),
-        )
-    }
+/// Encodes the connections of each listener.
+pub fn encode(connections: &ConnectionsByListener, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let stats = connections.stats();
+    let each = |value: fn(&ConnectionStats) -> u64| {
+        stats.iter().map(move |(name, stats)| ([("listener", *name)], value(stats)))
+    };
+    let gauge = |value| each(value).map(|(labels, value)| (labels, value as f64));
+    gauges(encoder, ("connections_open", "Open connections, by listener."), gauge(|of| of.open as u64))?;
+    gauges(
+        encoder,
+        ("connections_max", "The most connections that a listener may have open."),
+        gauge(|of| of.max as u64),
+    )?;
+    counters(
+        encoder,
+        ("connections_accepted", "Accepted connections, by listener."),
+        each(|of| of.accepted),
+    )?;
+    counters(
+        encoder,
+        ("connections_evicted", "Connections that were ended to make room at the maximum, by listener."),
+        each(|of| of.evicted),
+    )
 }

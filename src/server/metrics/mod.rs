@@ -7,4 +7,3 @@ pub mod connections;
 pub mod feed_readers;
 pub mod plane;
 pub mod reload;
-pub mod text;

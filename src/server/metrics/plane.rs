@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
+use hyper::{Method, Request, Response, StatusCode};
 
-use super::text::metrics_response;
-use crate::node::metrics::Metrics;
+use crate::node::metrics::{Metrics, TextFormat};
 use crate::node::readiness::Readiness;
-use crate::server::transport::reply::Reply;
-use crate::server::transport::response::{empty, method_not_allowed};
+use crate::server::transport::body::Body;
+use crate::server::transport::response::{Reply, empty, method_not_allowed, with_body};
 
 /// Answers the requests of scrapers.
 pub struct MetricsPlane {
@@ -33,4 +33,14 @@ impl MetricsPlane {
         };
         Reply::now(response)
     }
+}
+
+/// Builds the response in the format that `Accept` asks for.
+pub fn metrics_response(metrics: &Metrics, headers: &HeaderMap) -> Response<Body> {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let format = TextFormat::accepted(&accept.collect::<Vec<_>>().join(","));
+    let mut response = with_body(StatusCode::OK, metrics.text(format));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
 }

@@ -8,4 +8,3 @@
 
 pub mod reloader;
 pub mod status;
-pub mod worker;

@@ -1,17 +1,23 @@
 //! One reload: everything is read and checked first, and nothing is used unless all of it is good.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::time::sleep;
 
 use super::status::ReloadStatus;
 use crate::config::{Config, LoadAgain, Mistake, Reload};
-use crate::files::FileError;
+use crate::files::{FileError, RELOAD_INTERVAL};
 use crate::logging;
 use crate::request::places::CredentialPlaces;
-use crate::request_check::route_checks::RouteChecks;
+use crate::request_check::settings::RouteChecks;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::start_up::listeners::{NewCertificates, TlsOfListeners};
 use crate::service::Service;
 use crate::service::token_keys::{NewTokenKeys, TokenKeySource};
+use crate::service_manager::ServiceManager;
 
 /// The parts of a running server that a reload changes.
 pub struct Reloader {
@@ -119,4 +125,38 @@ fn read(
 
 fn one(name: &str, problem: impl ToString) -> Vec<Mistake> {
     vec![Mistake::new(name, "reload", problem.to_string())]
+}
+
+/// How often keys that expire soon are logged.
+const EXPIRY_LOG_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reloads the settings at each SIGHUP, reports it to the service manager, and replaces certificates whose files change within
+/// [`RELOAD_INTERVAL`].
+///
+/// Signals that arrive during a reload cause one further reload, so the last content of the files always wins.
+pub async fn reload_at_hangup(
+    mut reloader: Reloader,
+    mut hangup: Signal,
+    load: LoadAgain,
+    manager: ServiceManager,
+) -> Infallible {
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = hangup.recv() => {
+                manager.reloading().await;
+                reloader.reload(&load).await;
+                manager.ready().await;
+            }
+            () = sleep(RELOAD_INTERVAL) => reloader.replace_changed_certificates().await,
+        }
+    }
+}
+
+/// Logs the API keys that have expired or expire soon: now and daily.
+pub async fn log_expiries(api_keys: Arc<ApiKeys>) -> Infallible {
+    loop {
+        api_keys.log_expiries();
+        sleep(EXPIRY_LOG_INTERVAL).await;
+    }
 }

@@ -12,8 +12,8 @@ use crate::request::origin::RequestOrigin;
 use crate::request::places::CredentialPlaces;
 use crate::request::repeated::repeats_credential;
 use crate::server::transport::body::Body;
-use crate::server::transport::reply::Reply;
-use crate::telemetry::{OpenSpan, Tracer, active, trace_context};
+use crate::server::transport::response::Reply;
+use crate::telemetry::{OpenSpan, Tracer, trace_context, within};
 use crate::values::TrustedProxies;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -142,7 +142,7 @@ impl RequestSpan {
 
     /// Does work for this span. Its calls of the store become child spans.
     pub async fn within<T>(&self, work: impl Future<Output = T>) -> T {
-        active::within(&self.span, work).await
+        within(&self.span, work).await
     }
 }
 

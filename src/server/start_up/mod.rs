@@ -4,7 +4,6 @@ pub mod descriptors;
 pub mod error;
 pub mod listeners;
 pub mod serve_admin;
-pub mod serve_metrics;
 pub mod start;
 
 pub use self::descriptors::{DescriptorBudget, descriptor_budget};

@@ -1,15 +1,15 @@
-//! Serves the connections of the admin plane on the current runtime.
+//! Serves the connections of the admin plane and of `metrics-listen` on the current runtime.
 
 use std::sync::Arc;
 
-use crate::request::client::DirectClient;
+use crate::request::origin::DirectClient;
 use crate::server::admin::plane::AdminPlane;
 use crate::server::admin::respond::respond;
-use crate::server::transport::accept::Deliver;
+use crate::server::metrics::plane::MetricsPlane;
 use crate::server::transport::connection;
 use crate::server::transport::connections::OpenConnection;
 use crate::server::transport::fast_path::Http1;
-use crate::server::transport::listener::AcceptedConnection;
+use crate::server::transport::listener::{AcceptedConnection, Deliver};
 use crate::server::transport::tls::ListenerTls;
 
 /// Serves each connection of the admin plane in a task of its own.
@@ -26,6 +26,19 @@ impl Deliver for ServeAdmin {
         tokio::spawn(async move {
             let respond = |request| respond(admin.clone(), request, client);
             connection::serve(accepted.socket, tls, open, Http1, respond).await;
+        });
+    }
+}
+
+/// Serves each connection in a task of its own.
+pub(super) struct ServeMetrics(pub(super) Arc<MetricsPlane>);
+
+impl Deliver for ServeMetrics {
+    async fn deliver(&mut self, accepted: AcceptedConnection, open: OpenConnection) {
+        let plane = self.0.clone();
+        tokio::spawn(async move {
+            let respond = |request| plane.respond(&request);
+            connection::serve(accepted.socket, None, open, Http1, respond).await;
         });
     }
 }

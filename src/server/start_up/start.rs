@@ -11,8 +11,7 @@ use tokio::task::JoinSet;
 use super::descriptors::{ConnectionLimits, DescriptorDemand, connection_limits, validation_thread_count};
 use super::error::ServerStartError;
 use super::listeners::{Listeners, TlsOfListeners};
-use super::serve_admin::ServeAdmin;
-use super::serve_metrics::ServeMetrics;
+use super::serve_admin::{ServeAdmin, ServeMetrics};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
@@ -22,19 +21,14 @@ use crate::request_check::settings::ValidationSettings;
 use crate::server::acceptors::Acceptors;
 use crate::server::admin::api_keys::ApiKeys;
 use crate::server::admin::event_stream::FeedReaders;
-use crate::server::admin::plane::AdminPlane;
-use crate::server::admin::unauthorized_log::UnauthorizedLog;
+use crate::server::admin::plane::{AdminPlane, UnauthorizedLog};
 use crate::server::auth::access_log::AccessLogOptions;
 use crate::server::metrics::admin_calls::AdminCalls;
-use crate::server::metrics::api_keys::ApiKeyCollector;
-use crate::server::metrics::certificates::CertificateCollector;
-use crate::server::metrics::connections::ConnectionsByListener;
-use crate::server::metrics::feed_readers::FeedReaderCollector;
+use crate::server::metrics::connections::{ConnectionsByListener, encode as encode_connections};
 use crate::server::metrics::plane::MetricsPlane;
-use crate::server::metrics::reload::ReloadCollector;
-use crate::server::reload::reloader::Reloader;
+use crate::server::metrics::{api_keys, certificates, feed_readers, reload};
+use crate::server::reload::reloader::{Reloader, log_expiries};
 use crate::server::reload::status::ReloadStatus;
-use crate::server::reload::worker::log_expiries;
 use crate::server::request::span::RequestTracer;
 use crate::server::running::Server;
 use crate::server::transport::connections::ListenerConnections;
@@ -71,7 +65,7 @@ pub async fn start(config: Config, clock: Clock, entropy: Entropy) -> Result<Ser
     let admin =
         admin_plane(&config, measured, settings, &reloader, connections.clone(), &entropy, tracer).await?;
     register_metrics(&metrics, &connections, &admin.feed, &reloader);
-    metrics.collect(CertificateCollector(tls.by_listener()));
+    metrics.collect(tls.by_listener(), certificates::encode);
     let serve_admin = ServeAdmin { admin: Arc::new(admin), tls: tls.admin.clone() };
     let (listen, admin_listen) = (listeners.validation.address(), listeners.admin.address());
     let grpc_listen = listeners.grpc.as_ref().map(Listener::address);
@@ -202,10 +196,10 @@ fn register_metrics(
     feed: &FeedReaders,
     reloader: &Reloader,
 ) {
-    metrics.collect(connections.clone());
-    metrics.collect(FeedReaderCollector(feed.clone()));
-    metrics.collect(ReloadCollector(reloader.status.clone()));
-    metrics.collect(ApiKeyCollector(reloader.api_keys.clone()));
+    metrics.collect(connections.clone(), encode_connections);
+    metrics.collect(feed.clone(), feed_readers::encode);
+    metrics.collect(reloader.status.clone(), reload::encode);
+    metrics.collect(reloader.api_keys.clone(), api_keys::encode);
 }
 
 async fn admin_plane(
@@ -229,6 +223,7 @@ async fn admin_plane(
         calls: AdminCalls::register(metrics),
         connections,
         metrics: metrics.clone(),
+        reporter: node.reporter().clone(),
         readiness: node.readiness().clone(),
         reload: reloader.status.clone(),
         console: config.console,

@@ -17,7 +17,7 @@ use super::fast_path::{ClientStream, FastPath, FastPathEnd, Http2};
 use super::handshake::HandshakeLimit;
 use super::http::{serve_http1, serve_http2};
 use super::listener::AcceptedSocket;
-use super::reply::Reply;
+use super::response::Reply;
 use super::stream::LINGER;
 use super::tls_files::HTTP_2;
 

@@ -18,8 +18,7 @@ use super::body::Body;
 use super::connections::{BusyGuard, OpenConnection};
 use super::date;
 use super::fast_path::ClientStream;
-use super::reply::Reply;
-use super::response::empty;
+use super::response::{Reply, empty};
 use super::stream::{AnswerStream, LINGER};
 use crate::clock::Clock;
 

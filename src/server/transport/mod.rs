@@ -1,6 +1,5 @@
 //! Sockets and connections: bytes in, requests out; responses in, bytes out. Knows no plane.
 
-pub mod accept;
 pub mod body;
 pub mod certificate;
 pub mod connection;
@@ -10,7 +9,6 @@ pub mod fast_path;
 pub mod handshake;
 pub mod http;
 pub mod listener;
-pub mod reply;
 pub mod response;
 pub mod stream;
 pub mod tls;

@@ -54,6 +54,18 @@ pub struct CacheStats {
     pub flights: usize,
 }
 
+impl CacheStats {
+    /// Returns the number of look-ups.
+    pub fn looks(&self) -> u64 {
+        self.answered() + self.misses + self.joins
+    }
+
+    /// Returns the number of look-ups that the cache answered.
+    pub fn answered(&self) -> u64 {
+        self.hits + self.stale_hits
+    }
+}
+
 /// The result of a look, and whether it counts as a hit: a use of the entry that answered the look-up.
 pub enum Looked<R> {
     /// The entry answered the look-up.

@@ -1,5 +1,8 @@
 //! Cut-offs in the store, and the walk over all tokens.
 
+#[cfg(feature = "redis")]
+use std::sync::atomic::Ordering;
+
 use super::store::Store;
 use crate::model::cutoff::{Cutoff, CutoffName, CutoffStep, SetCutoff};
 use crate::store::call::Call;
@@ -28,6 +31,14 @@ impl Store {
         on_store!(match self {
             Self::Memory(store) => Ok(store.cutoffs()),
             Self::Redis(store) => store.cutoffs().await,
+        })
+    }
+
+    /// Returns the number of the data that has the cut-offs: another one after a failover or a restart of Redis.
+    pub(crate) fn cutoff_data(&self) -> u64 {
+        on_store!(match self {
+            Self::Memory(_) => 0,
+            Self::Redis(store) => store.cutoff_data.load(Ordering::SeqCst),
         })
     }
 

@@ -5,8 +5,8 @@
 
 pub mod cutoffs;
 pub mod devices;
-pub mod imported_devices;
 pub mod imports;
+pub mod node_reports;
 #[cfg(feature = "redis")]
 pub mod redis_only;
 pub mod related;

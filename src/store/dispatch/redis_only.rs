@@ -4,6 +4,7 @@ use super::store::Store;
 use crate::store::check_up::CheckUp;
 use crate::store::redis::counters::RedisCounters;
 use crate::store::redis::replay::memory::{MergeTotals, ReplaySize};
+use crate::store::redis::replay::settling::WaitingMasters;
 use crate::values::RedisDeployment;
 
 impl Store {
@@ -15,11 +16,14 @@ impl Store {
         }
     }
 
-    /// How much this node remembers of acknowledged changes, and what it has merged; `None` on the embedded store.
-    pub fn replay_stats(&self) -> Option<(ReplaySize, MergeTotals)> {
+    /// How much this node remembers of acknowledged changes, what it has merged, and what it waits for; `None` on the embedded
+    /// store.
+    pub fn replay_stats(&self) -> Option<(ReplaySize, MergeTotals, WaitingMasters)> {
         match self {
             Self::Memory(_) => None,
-            Self::Redis(store) => Some((store.replay.size(), store.replay.merge_totals())),
+            Self::Redis(store) => {
+                Some((store.replay.size(), store.replay.merge_totals(), store.waiting_masters()))
+            }
         }
     }
 

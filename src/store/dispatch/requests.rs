@@ -19,11 +19,19 @@ impl Store {
     ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
         on_store!(match self {
             Self::Memory(store) => store.claim_request(request, now_ms),
-            Self::Redis(store) => store.claim_request(request).await,
+            Self::Redis(store) => {
+                let claimed = store.claim_request(request, now_ms).await?;
+                if let Ok(None) = claimed {
+                    // Another node may be about to write the answer.
+                    store.require_settled(request.name.hash_tag())?;
+                }
+                Ok(claimed)
+            }
         })
     }
 
-    /// Keeps the answer of a request for its repeats.
+    /// Keeps the answer of a request for its repeats. If a repeat at the same time was faster, its answer stays. Returns
+    /// the answer that is kept.
     ///
     /// # Errors
     /// `Unavailable`, also if the store is full.
@@ -32,13 +40,10 @@ impl Store {
         request: &IdempotentRequest,
         answer: &[u8],
         now_ms: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<u8>, StoreError> {
         on_store!(match self {
-            Self::Memory(store) => {
-                store.keep_answer(request, answer, now_ms);
-                Ok(())
-            }
-            Self::Redis(store) => store.keep_answer(request, answer).await,
+            Self::Memory(store) => Ok(store.keep_answer(request, answer, now_ms)),
+            Self::Redis(store) => store.keep_answer(request, answer, &now_ms.into()).await,
         })
     }
 }

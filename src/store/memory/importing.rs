@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 
 use super::memory_store::MemoryStore;
 use super::shard::lock;
+use crate::foreign::{ForeignDigest, UuidDigest};
+use crate::model::device_key::{DeviceId, DeviceKey};
 use crate::model::event::EventKind;
-use crate::model::import::{ImportOutcome, NewImport};
+use crate::model::import::{ImportOutcome, MAX_USERS_PER_UUID, NewImport};
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::rejection::Rejection;
-use crate::token_string::HashTag;
+use crate::token_string::{HashTag, TokenId};
 use crate::values::OverLimit;
 
 impl MemoryStore {
@@ -61,5 +63,37 @@ impl MemoryStore {
             self.put_alias(digest, id, ends_at_ms.saturating_add(self.limits.stale_grace_ms), call);
         }
         Ok(outcome)
+    }
+}
+
+impl MemoryStore {
+    pub(crate) fn alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<TokenId> {
+        self.shard(digest.alias_hash_tag()).aliases.get(digest, now_ms)
+    }
+
+    pub(crate) fn put_alias(&self, digest: &ForeignDigest, id: TokenId, until_ms: u64, call: &Call<'_>) {
+        if until_ms > call.now_ms {
+            let is_new = self.shard(digest.alias_hash_tag()).aliases.put(digest, id, until_ms);
+            self.aliases.fetch_add(usize::from(is_new), Ordering::Relaxed);
+        }
+    }
+}
+
+impl MemoryStore {
+    pub(crate) fn device_entries(&self, digest: &UuidDigest, now_ms: u64) -> Vec<DeviceId> {
+        self.shard(digest.hash_tag()).uuids.entries(digest, now_ms)
+    }
+
+    pub(crate) fn put_device_entry(
+        &self,
+        digest: &UuidDigest,
+        entry: (DeviceId, u64),
+        call: &Call<'_>,
+    ) -> bool {
+        self.shard(digest.hash_tag()).uuids.put(digest, entry, MAX_USERS_PER_UUID, call.now_ms)
+    }
+
+    pub(crate) fn devices_by_id(&self, ids: &[DeviceId]) -> Vec<DeviceKey> {
+        ids.iter().filter_map(|id| self.shard(id.hash_tag()).devices.keys.get(id).cloned()).collect()
     }
 }

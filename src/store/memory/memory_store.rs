@@ -1,17 +1,18 @@
 //! The embedded store: shards of users under locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
-use super::objects::Objects;
 use super::shard::{SHARDS, UserShard, lock};
 use super::takeover_history::TakenOver;
 use crate::model::cutoff::{Cutoff, CutoffName};
+use crate::model::node_report::ReportedNode;
+use crate::model::token::RelatedObject;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::feed::Feed;
 use crate::store::limits::StoreLimits;
-use crate::token_string::HashTag;
+use crate::token_string::{HashTag, TokenId};
 
 /// The embedded store. All data of a user is in one shard, so an operation on a user holds one lock.
 pub struct MemoryStore {
@@ -31,6 +32,8 @@ pub struct MemoryStore {
     pub(crate) next_pruned: AtomicUsize,
     token_key: OnceLock<String>,
     pub(crate) cutoffs: Mutex<BTreeMap<CutoffName, Cutoff>>,
+    /// By the id of the node.
+    pub(crate) node_reports: Mutex<BTreeMap<String, ReportedNode>>,
     pub(crate) feed: Feed,
     pub(crate) changes: ChangeCounters,
 }
@@ -52,6 +55,7 @@ impl MemoryStore {
             next_pruned: AtomicUsize::new(0),
             token_key,
             cutoffs: Mutex::default(),
+            node_reports: Mutex::default(),
             feed: Feed::default(),
             changes: ChangeCounters::default(),
         }
@@ -73,3 +77,6 @@ impl MemoryStore {
         self.token_key.get().cloned()
     }
 }
+
+/// The tokens of each object.
+pub(crate) type Objects = HashMap<RelatedObject, HashSet<TokenId>>;

@@ -6,8 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard};
 
-use super::memory_store::MemoryStore;
-use super::objects::Objects;
+use super::memory_store::{MemoryStore, Objects};
 use super::shard::{edit, lock};
 use crate::model::field_rules::MAX_RELATED_PER_TOKEN;
 use crate::model::revoke_reason::RevokeReason;

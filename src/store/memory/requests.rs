@@ -14,7 +14,7 @@ impl MemoryStore {
         self.shard(request.name.hash_tag()).requests.claim(request, now_ms)
     }
 
-    pub(crate) fn keep_answer(&self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
-        self.shard(request.name.hash_tag()).requests.keep(request, answer, now_ms);
+    pub(crate) fn keep_answer(&self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) -> Vec<u8> {
+        self.shard(request.name.hash_tag()).requests.keep_first(request, answer, now_ms)
     }
 }

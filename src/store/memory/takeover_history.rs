@@ -35,8 +35,10 @@ impl TakeoverHistory {
     pub(crate) fn shown(&self, now_ms: u64) -> impl Iterator<Item = Takeover> {
         self.takeovers.iter().map(move |record| {
             let NewTakeover { id, token, user, reason, ends_at_ms } = record.new.clone();
-            let ended_at_ms = Takeover::end(record.ended_at_ms, ends_at_ms, self.token_expires_at_ms, now_ms);
             let (actor, created_at_ms) = (self.actor.clone(), record.created_at_ms);
+            let expires_at_ms = self.token_expires_at_ms;
+            let ended_at_ms =
+                Takeover::end(created_at_ms, record.ended_at_ms, ends_at_ms, expires_at_ms, now_ms);
             Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms }
         })
     }

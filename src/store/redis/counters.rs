@@ -5,61 +5,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::metrics::histogram::Histogram;
 use redis::RedisError;
 
-/// The purpose of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionUse {
-    /// Look-ups of validations.
-    LookUp,
-    /// Operations of the admin plane and of the workers, over the pools.
-    Operation,
-    /// Invalidations and heartbeats.
-    Tracking,
-    /// The live feed.
-    Events,
-}
+use crate::named_enum::named_enum;
 
-impl ConnectionUse {
-    /// Every use.
-    pub const ALL: [Self; 4] = [Self::LookUp, Self::Operation, Self::Tracking, Self::Events];
-
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LookUp => "lookup",
-            Self::Operation => "operation",
-            Self::Tracking => "tracking",
-            Self::Events => "events",
-        }
+named_enum! {
+    /// The purpose of a connection.
+    pub enum ConnectionUse {
+        /// Look-ups of validations.
+        LookUp => "lookup",
+        /// Operations of the admin plane and of the workers, over the pools.
+        Operation => "operation",
+        /// Invalidations and heartbeats.
+        Tracking => "tracking",
+        /// The live feed.
+        Events => "events",
     }
 }
 
-/// The kinds of errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RedisErrorKind {
-    /// No answer in time.
-    Timeout,
-    /// The connection cannot be made, or broke.
-    Connection,
-    /// The server answered with an error.
-    Server,
-    /// The answer is malformed.
-    Malformed,
+named_enum! {
+    /// The kinds of errors.
+    pub enum RedisErrorKind {
+        /// No answer in time.
+        Timeout => "timeout",
+        /// The connection cannot be made, or broke.
+        Connection => "connection",
+        /// The server answered with an error.
+        Server => "server",
+        /// The answer is malformed.
+        Malformed => "malformed",
+    }
 }
 
 impl RedisErrorKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Timeout, Self::Connection, Self::Server, Self::Malformed];
-
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Connection => "connection",
-            Self::Server => "server",
-            Self::Malformed => "malformed",
-        }
-    }
-
     /// Returns the kind of an error of the redis crate.
     pub(crate) fn of(error: &RedisError) -> Self {
         match error {

@@ -1,6 +1,7 @@
 //! The Redis store: its parts, and how an operation gets a connection.
 
 use std::convert::Infallible;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct RedisStore {
     pub(crate) changes: ChangeCounters,
     pub(crate) replay: Arc<ReplayMemory>,
     pub(crate) peers: Peers,
+    /// The number of the data that has the cut-offs. It changes before other data is served from.
+    pub(crate) cutoff_data: AtomicU64,
     pub(crate) durable_writes: DurableWrites,
     inspection: Inspection,
     /// The listings and imports that may use a connection at the same time.
@@ -134,6 +137,7 @@ impl RedisStore {
             changes: ChangeCounters::default(),
             replay,
             peers: Peers::default(),
+            cutoff_data: AtomicU64::new(0),
             durable_writes: options.durable_writes,
             inspection,
             listings: Semaphore::new((options.connections / LISTINGS_SHARE).max(1)),

@@ -1,7 +1,7 @@
 //! The span of a call to Redis, for tasks that work for a sampled request (OpenTelemetry's conventions for databases).
 
 use crate::store::error::StoreError;
-use crate::telemetry::{OpenSpan, active};
+use crate::telemetry::{OpenSpan, client_span};
 
 /// The span of one call, or nothing if the current task works for no sampled request. It ends when it is dropped.
 pub(crate) struct RedisSpan(Option<Box<OpenSpan>>);
@@ -22,7 +22,7 @@ impl RedisSpan {
     }
 
     fn begin(name: &'static str) -> Self {
-        let mut span = active::client_span(name);
+        let mut span = client_span(name);
         if let Some(span) = &mut span {
             span.set("db.system.name", "redis");
         }

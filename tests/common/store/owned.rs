@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::Clock;
 use doorward::internals::store::redis::RedisStore;
 use doorward::internals::store::{Store, StoreLimits};
+use doorward::system::Clock;
 
 use super::{LIMITS, NOW_MS, PATIENCE, Servers, TestStore, open_redis, raw_connection};
 use crate::common::cluster::RedisCluster;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use doorward::Token;
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::token::{RelatedObject, Renewal, Revocation, TokenDetails, Touch};
 use doorward::internals::token_string::HashTag;
-use doorward::{Token, TokenRecord};
+use doorward::token::TokenRecord;
 
 pub fn edited(mut token: Token, edit: impl FnOnce(&mut TokenRecord)) -> Token {
     edit(Arc::make_mut(&mut token.record));

@@ -1,45 +1,10 @@
-/** An operator's day, from the sign-in to an outage and its end. */
+/** An operator's day with programs of its own. installed.test.js has the same day with an installed service. */
 
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { closeWithoutFaults, confirm, message, openSignedIn } from '../support/browser.js'
+import { operatorsDay } from '../support/day.js'
 import { stage } from '../support/stage.js'
 
 const at = stage()
 
-test('an operator finds a user, ends a takeover, logs the user out elsewhere, and sees an outage', async () => {
-  const tokens = []
-  for (const user_agent of ['laptop', 'phone', 'tablet']) tokens.push(await at.node.issue('alice', { user_agent }))
-  const [kept] = tokens
-  await at.node.call('POST', `/v1/tokens/${kept.id}/takeover`, { user: 'bob', reason: 'ticket 4711' })
-  const feed = await openSignedIn(at.browser, at.node, { hash: '#/events' })
-  await feed.getByText('Live', { exact: true }).waitFor()
-  const events = feed.getByRole('table', { name: 'Live events' })
-
-  const page = await openSignedIn(at.browser, at.node)
-  await page.getByText('Node ready').waitFor()
-  await page.getByRole('link', { name: 'Look up' }).click()
-  await page.getByLabel('User', { exact: true }).fill('alice')
-  await page.keyboard.press('Enter')
-
-  await page.getByRole('button', { name: 'End takeover of bob' }).click()
-  await confirm(page, 'End 1 takeover of bob?', 'End it')
-  await message(page, 'The takeover of bob by alice has ended.')
-  await events.getByText('takeover.ended').waitFor()
-
-  await page.getByRole('button', { name: `Keep only this token, ${kept.id}` }).click()
-  await confirm(page, 'Revoke 2 tokens of alice?', 'Revoke 2')
-  await message(page, '2 tokens of alice revoked.')
-  await events.getByText('all_of_user').nth(1).waitFor()
-  assert.deepEqual(await Promise.all(tokens.map(({ token }) => at.node.auth(token))), [200, 401, 401])
-
-  await page.getByRole('link', { name: 'Overview' }).click()
-  await page.getByText('Node ready').waitFor()
-  await at.redis.stop()
-  await page.getByText('Node not ready').waitFor()
-  await at.redis.start()
-  await page.getByText('Node ready').waitFor()
-  await events.getByText('Events may be missing here').waitFor()
-  assert.equal(await at.node.auth(kept.token), 200, 'nobody was logged out')
-  await Promise.all([page, feed].map(closeWithoutFaults))
-})
+test('an operator finds a user, ends a takeover, logs the user out elsewhere, and sees an outage', () =>
+  operatorsDay(at.browser, at.node, at.redis))

@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assertAccessible, closeWithoutFaults, openConsole, openSignedIn } from '../support/browser.js'
+import {
+  assertAccessible,
+  closeWithoutFaults,
+  fits,
+  focused,
+  openConsole,
+  openSignedIn,
+  openView,
+} from '../support/browser.js'
 import { seed } from '../support/seed.js'
 import { stage } from '../support/stage.js'
 
@@ -17,13 +25,13 @@ test('a text that looks like HTML is shown as it is', async () => {
   await at.node.call('POST', `/v1/tokens/${token.id}/takeover`, { user: `${HOSTILE}2`, reason: HOSTILE })
   await at.node.call('POST', `/v1/users/${encodeURIComponent(HOSTILE)}/devices`, { uuid: 'x', name: HOSTILE })
   await page.getByRole('table').getByText(HOSTILE).first().waitFor()
-  for (const hash of [
-    `#/users/${encodeURIComponent(HOSTILE)}`,
-    `#/users/${encodeURIComponent(`${HOSTILE}2`)}`,
-    `#/tokens/${token.id}`,
-    `#/related/${encodeURIComponent(HOSTILE)}/${encodeURIComponent(HOSTILE)}`,
+  for (const [hash, heading] of [
+    [`#/users/${encodeURIComponent(HOSTILE)}`, `User ${HOSTILE}`],
+    [`#/users/${encodeURIComponent(`${HOSTILE}2`)}`, `User ${HOSTILE}2`],
+    [`#/tokens/${token.id}`, `Token ${token.id}`],
+    [`#/related/${encodeURIComponent(HOSTILE)}/${encodeURIComponent(HOSTILE)}`, `Object ${HOSTILE} ${HOSTILE}`],
   ]) {
-    await page.evaluate((hash) => (location.hash = hash), hash)
+    await openView(page, hash, heading)
     await page.getByRole('table').getByText(HOSTILE).first().waitFor()
     assert.equal(await page.locator('main img').count(), 0, hash)
   }
@@ -58,12 +66,12 @@ test('axe finds no fault in any view, and none is wider than its screen', async 
   const { acting } = await seed(at.node)
   await at.node.call('PUT', '/v1/users/alice/lock')
   const views = [
-    '#/overview',
-    '#/lookup',
-    '#/events',
-    '#/users/alice',
-    `#/tokens/${acting.id}`,
-    '#/related/shop.order/17',
+    ['#/lookup', 'Look up'],
+    ['#/overview', 'Overview'],
+    ['#/events', 'Live events'],
+    ['#/users/alice', 'User alice'],
+    [`#/tokens/${acting.id}`, `Token ${acting.id}`],
+    ['#/related/shop.order/17', 'Object shop.order 17'],
   ]
   for (const [colorScheme, width] of [
     ['light', 1280],
@@ -77,21 +85,17 @@ test('axe finds no fault in any view, and none is wider than its screen', async 
     await assertAccessible(outside)
     await closeWithoutFaults(outside)
     const page = await openSignedIn(at.browser, at.node, options)
-    for (const hash of views) {
-      await page.evaluate((hash) => (location.hash = hash), hash)
-      await page.getByText('Loading…').first().waitFor({ state: 'detached' })
+    for (const [hash, heading] of views) {
+      await openView(page, hash, heading)
       if (hash === '#/events') {
         await page.getByText('Live', { exact: true }).waitFor()
         await at.node.issue('eve')
       }
       if (hash !== '#/lookup') await page.getByRole('table').first().waitFor()
       await assertAccessible(page)
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      )
-      assert.equal(overflow, 0, `${hash} at ${width}`)
+      await fits(page)
     }
-    await page.evaluate(() => (location.hash = '#/users/alice'))
+    await openView(page, '#/users/alice', 'User alice')
     await page.getByRole('button', { name: 'Revoke all tokens' }).click()
     await page.getByRole('dialog').waitFor()
     await assertAccessible(page)
@@ -102,22 +106,18 @@ test('axe finds no fault in any view, and none is wider than its screen', async 
 test('the keyboard is enough', async () => {
   await at.node.issue('keyboard')
   const page = await openConsole(at.browser, at.node)
-  const focused = () => page.evaluate(() => document.activeElement.innerText || document.activeElement.tagName)
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  assert.equal(await focused(), 'Sign in')
+  await focused(page.getByRole('heading', { name: 'Sign in' }))
   await page.keyboard.press('Tab')
   await page.keyboard.type('the-key-of-the-console-tests-0123456789')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: 'Overview' }).waitFor()
-  assert.equal(await focused(), 'Overview')
-  await page.evaluate(() => (location.hash = '#/users/keyboard'))
+  await focused(page.getByRole('heading', { name: 'Overview' }))
+  await openView(page, '#/users/keyboard', 'User keyboard')
   const revoke = page.getByRole('button', { name: 'Revoke all tokens' })
   await revoke.focus()
   await page.keyboard.press('Enter')
-  await page.getByRole('dialog').waitFor()
-  assert.equal(await focused(), 'Cancel')
+  await focused(page.getByRole('dialog').getByRole('button', { name: 'Cancel' }))
   await page.keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  assert.equal(await focused(), 'Revoke all tokens')
+  await focused(revoke)
   await closeWithoutFaults(page)
 })

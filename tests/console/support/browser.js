@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
-import { KEY } from './programs.js'
 
 const PROGRAMS = [
   process.env.CHROMIUM,
@@ -13,6 +12,8 @@ const PROGRAMS = [
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
+/** Milliseconds for everything that should happen soon, even on a busy machine. */
+const DEADLINE = 60_000
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Starts Chromium. */
@@ -25,11 +26,12 @@ export function startBrowser() {
 /**
  * Opens the console in a new page.
  * @param {import('playwright-core').Browser} browser
- * @param {import('./programs.js').Node} node
+ * @param {import('./api.js').Api} node
  * @param {import('playwright-core').BrowserContextOptions & {hash?: string}} options
  */
 export async function openConsole(browser, node, { hash = '', ...options } = {}) {
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options })
+  context.setDefaultTimeout(DEADLINE)
   const page = await context.newPage()
   page.faults = []
   page.on('request', (request) => {
@@ -50,7 +52,7 @@ export async function openConsole(browser, node, { hash = '', ...options } = {})
 }
 
 /** Opens the console and signs in. */
-export async function openSignedIn(browser, node, { key = KEY, ...options } = {}) {
+export async function openSignedIn(browser, node, { key = node.key, ...options } = {}) {
   const page = await openConsole(browser, node, options)
   await signIn(page, key)
   return page
@@ -61,6 +63,21 @@ export async function signIn(page, key) {
   await page.getByLabel('API key').fill(key)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('button', { name: 'Sign out' }).waitFor()
+}
+
+/**
+ * Opens another view of the page, and waits until it shows its data and has moved the focus to its heading: before that,
+ * the view before may still be shown, and the focus may still move.
+ */
+export async function openView(page, hash, heading) {
+  await page.evaluate((hash) => (location.hash = hash), hash)
+  await focused(page.getByRole('heading', { name: heading, level: 1 }))
+  await page.waitForFunction(() => !document.body.innerText.includes('Loading…'))
+}
+
+/** Waits until the element has the focus: the page moves the focus after it has shown the element. */
+export async function focused(locator) {
+  await locator.and(locator.page().locator(':focus')).waitFor()
 }
 
 /** Asserts that the page did nothing it must not, and closes it. */
@@ -76,6 +93,14 @@ export async function assertAccessible(page) {
   const { violations } = await page.evaluate(() => globalThis.axe.run())
   const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
   assert.deepEqual(faults, [])
+}
+
+/** Waits until the page is no wider than its screen: a chart takes the width of its figure after it has appeared. */
+export async function fits(page) {
+  const isFitting = () => document.documentElement.scrollWidth === document.documentElement.clientWidth
+  await page.waitForFunction(isFitting).catch((error) => {
+    throw new Error(`${page.url()} is wider than its screen`, { cause: error })
+  })
 }
 
 /** Answers the dialog. */

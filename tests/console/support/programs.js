@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Api } from './api.js'
 
 /** The program under test. */
 export const BINARY = process.env.DOORWARD_BINARY ?? '../../target/debug/doorward'
@@ -46,23 +47,26 @@ export class Redis {
 }
 
 /** A Doorward node. */
-export class Node {
+export class Node extends Api {
   #process
 
   /** @param {Record<string, string>} settings `DOORWARD_…` variables */
   static async start(settings) {
-    const node = new Node()
     const env = {
       PATH: process.env.PATH,
       DOORWARD_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_LISTEN: '127.0.0.1:0',
       DOORWARD_ADMIN_KEY: KEY,
+      // A busy machine is no outage.
+      DOORWARD_REDIS_TIMEOUT: '10s',
       ...settings,
     }
-    node.#process = launch(BINARY, [], env)
-    const ready = await line(node.#process, node.#process.stdout, /^ready /)
-    node.admin = `http://${/ admin-listen=(\S+)/.exec(ready)[1]}`
-    node.validation = `http://${/ listen=(\S+)/.exec(ready)[1]}`
+    const child = launch(BINARY, [], env)
+    const ready = await line(child, child.stdout, /^ready /)
+    const admin = `http://${/ admin-listen=(\S+)/.exec(ready)[1]}`
+    const validation = `http://${/ listen=(\S+)/.exec(ready)[1]}`
+    const node = new Node({ admin, validation, key: KEY })
+    node.#process = child
     return node
   }
 
@@ -70,28 +74,16 @@ export class Node {
     await end(this.#process)
   }
 
+  /** Lets the node stop in order. */
+  async terminate() {
+    const exited = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    await exited
+  }
+
   /** Makes the node read its settings again. */
   reload() {
     this.#process.kill('SIGHUP')
-  }
-
-  /** Makes a call of the admin plane, which must succeed. @returns {Promise<any>} the JSON of the answer */
-  async call(method, path, body) {
-    const headers = { Authorization: `Bearer ${KEY}`, ...(body && { 'Content-Type': 'application/json' }) }
-    const response = await fetch(`${this.admin}${path}`, { method, headers, body: body && JSON.stringify(body) })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return JSON.parse(text || 'null')
-  }
-
-  /** Issues a token. @returns {Promise<any>} */
-  issue(user, fields = {}) {
-    return this.call('POST', '/v1/tokens', { user, ip: '203.0.113.7', ...fields })
-  }
-
-  /** Validates a token string. @returns {Promise<number>} the status */
-  async auth(token) {
-    return (await fetch(`${this.validation}/auth`, { headers: { Authorization: `Bearer ${token}` } })).status
   }
 }
 

@@ -10,14 +10,14 @@ export const LIMITED_KEY = 'a-key-with-the-scopes-tokens-and-metrics-01'
 
 /**
  * Starts the programs before the tests of a file, and ends them after.
- * @returns {{browser: import('playwright-core').Browser, redis: Redis, node: Node, startNode: () => Promise<Node>}}
+ * @returns {{browser: import('playwright-core').Browser, redis: Redis, node: Node, startNode: (settings?: Record<string, string>) => Promise<Node>}}
  */
 export function stage() {
   const stage = { nodes: [] }
-  stage.startNode = async () => {
+  stage.startNode = async (settings = {}) => {
     const hash = execFileSync(BINARY, ['hash-key'], { input: LIMITED_KEY, encoding: 'utf8' }).trim()
     const keys = `limited:tokens+metrics:${hash}`
-    const node = await Node.start({ DOORWARD_REDIS_URL: stage.redis.url, DOORWARD_API_KEYS: keys })
+    const node = await Node.start({ DOORWARD_REDIS_URL: stage.redis.url, DOORWARD_API_KEYS: keys, ...settings })
     stage.nodes.push(node)
     return node
   }

@@ -1,10 +1,9 @@
 //! Failures of the commands: a clear line, and nothing half done.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::thread;
+use std::{fs, thread};
 
 use doorward::internals::config::hash_key;
 use serde_json::{Value, json};

@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use super::support::*;
 use crate::common::cluster::RedisCluster;
 use crate::common::process::wait_for;
+use crate::common::recovery::{
+    await_heard, await_passes, await_ready, await_refused, await_unavailable, await_unready, issue_soon,
+    ready, revoke_soon,
+};
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity};
+use crate::redis::nodes::faults_of;
 
 #[test]
 fn two_nodes_share_a_cluster() {
@@ -23,10 +28,10 @@ fn two_nodes_share_a_cluster() {
         }
         second.revoke(&tokens[0]["id"]);
         assert_invalid_token(&second.auth(&tokens[0]["token"]));
-        await_refused(&first, &tokens[0]);
+        await_heard(&first, &tokens[0]);
         let all = first.call("DELETE", &format!("/v1/users/{user}/tokens"), None);
         assert_eq!(all.json()["revoked"], 2);
-        tokens.iter().for_each(|token| await_refused(&second, token));
+        tokens.iter().for_each(|token| await_heard(&second, token));
     }
     // Pipelines have one slot each, whatever the users.
     let tokens: Vec<_> = (0..50).map(|n| issue(&first, &format!("many-{n}"))).collect();
@@ -54,14 +59,14 @@ fn the_redis_login_is_used_on_every_master() {
     }
     let stranger = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("wrong"))]].concat());
     assert_eq!(ready(&stranger), 503);
-    assert_eq!(faults(&stranger)[0]["kind"], "login", "{}", stranger.log());
+    assert_eq!(faults_of(&stranger)[0]["kind"], "login", "{}", stranger.log());
     // Refused before and after the masters are known.
     for rules in ["-cluster", "+cluster -publish"] {
         cluster.masters.iter().for_each(|master| master.set_user(&rules.split(' ').collect::<Vec<_>>()));
         let restricted =
             Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &login("p%40ss"))]].concat());
         assert_eq!(ready(&restricted), 503);
-        let found = faults(&restricted);
+        let found = faults_of(&restricted);
         let named = ["CLUSTER|INFO,CLUSTER|LINKS,CLUSTER|MYID,CLUSTER|SLOTS", "PUBLISH"].map(Value::from);
         assert_eq!(found.len(), cluster.masters.len(), "{found:?}");
         assert!(found.iter().all(|fault| named.contains(&fault["command"])), "{found:?}");
@@ -108,9 +113,8 @@ fn a_killed_master_affects_only_its_own_tokens() {
     tokens.iter().for_each(|token| await_passes(&server, token));
     let [dead, alive @ ..] = &tokens[..] else { panic!("three masters") };
     cluster.masters[0].kill();
-    wait_for("not ready", || (ready(&server) == 503).then_some(()));
-    // After the lease has expired.
-    wait_for("unavailable", || (status(&server, dead) == 503).then_some(()));
+    await_unready(&server);
+    await_unavailable(&server, dead);
     for _ in 0..20 {
         assert_unavailable(&server.auth(&dead["token"]));
         for (token, (user, _)) in alive.iter().zip(&users[1..]) {
@@ -129,20 +133,20 @@ fn a_killed_master_affects_only_its_own_tokens() {
 
     cluster.masters[0].restart();
     await_ready(&server);
-    issue_soon(&server, &users[0].0);
+    issue_soon(&server, &json!({"user": users[0].0}));
 }
 
 /// The accesses and renewals of the other masters' tokens are still written.
 #[test]
 fn a_frozen_master_does_not_delay_the_others() {
     let cluster = RedisCluster::with(3, false, &PATIENT);
-    let server = start(&cluster);
+    let server = start_with(&cluster, &[TIMEOUT]);
     let users = users(&cluster);
     let tokens: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
     // Cached and accessed, so that each flush has something to write to the frozen master.
     (0..20).for_each(|_| tokens.iter().for_each(|token| await_passes(&server, token)));
     cluster.masters[0].freeze();
-    wait_for("unavailable", || (status(&server, &tokens[0]) == 503).then_some(()));
+    await_unavailable(&server, &tokens[0]);
     for (token, (user, _)) in tokens.iter().zip(&users).skip(1) {
         let fresh = issue(&server, user);
         for _ in 0..5 {
@@ -171,7 +175,7 @@ fn a_replica_takes_over_and_no_user_is_logged_out() {
     let revoked = issue(&server, &users[0].0);
     assert_eq!(status(&server, &revoked), 200);
     server.revoke(&revoked["id"]);
-    assert_eq!(cluster.masters[0].cli(&["WAIT", "1", "5000"]), "1");
+    cluster.masters[0].await_replicated();
 
     cluster.masters[0].kill();
     wait_for("the replica is the master", || {
@@ -179,13 +183,16 @@ fn a_replica_takes_over_and_no_user_is_logged_out() {
     });
     live.iter().for_each(|token| await_passes(&server, token));
     await_ready(&server);
-    assert_invalid_token(&server.auth(&revoked["token"]));
-    issue_soon(&server, &users[0].0);
-    server.revoke(&live[0]["id"]);
-    assert_invalid_token(&server.auth(&live[0]["token"]));
+    await_refused(&server, &revoked);
+    issue_soon(&server, &json!({"user": users[0].0}));
+    revoke_soon(&server, &live[0]["id"]);
+    await_refused(&server, &live[0]);
     // The former master comes back as a replica and is not used as a master.
     cluster.masters[0].restart();
-    wait_for("it follows", || (cluster.masters[0].info("replication", "role") == "slave").then_some(()));
-    assert_invalid_token(&server.auth(&live[0]["token"]));
+    wait_for("it follows", || {
+        (cluster.masters[0].info_unless_cut_off("replication", "role").as_deref() == Some("slave"))
+            .then_some(())
+    });
+    await_refused(&server, &live[0]);
     await_passes(&server, &live[1]);
 }

@@ -5,15 +5,16 @@ use std::thread;
 
 use serde_json::json;
 
-use super::support::{
-    HASTY, PATIENT, SETTINGS, StopOnDrop, await_passes, await_ready, issue, issue_soon, ready, start, status,
-    users,
-};
+use super::support::{HASTY, PATIENT, SETTINGS, TIMEOUT, issue, start, start_with, status, users};
 use crate::common::cluster::{RedisCluster, node_id, state};
 use crate::common::feed::FeedReader;
 use crate::common::process::wait_for;
+use crate::common::recovery::{
+    await_passes, await_ready, await_refused, await_unavailable, await_unready, issue_soon, ready,
+};
 use crate::common::redis::RedisServer;
-use crate::common::server::{Server, assert_invalid_token};
+use crate::common::server::Server;
+use crate::common::stop_on_drop::StopOnDrop;
 
 #[test]
 fn replicas_are_found_when_all_seeds_are_dead() {
@@ -33,11 +34,9 @@ fn replicas_are_found_when_all_seeds_are_dead() {
     let server = start(&cluster);
     let revoked = issue(&server, &users[0].0);
     server.revoke(&revoked["id"]);
-    for master in &cluster.masters {
-        assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
-    }
+    cluster.masters.iter().for_each(RedisServer::await_replicated);
     cluster.masters.iter_mut().for_each(RedisServer::kill);
-    wait_for("not ready", || (ready(&server) == 503).then_some(()));
+    await_unready(&server);
     for replica in &cluster.replicas {
         replica.cli(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
     }
@@ -46,8 +45,8 @@ fn replicas_are_found_when_all_seeds_are_dead() {
     }
     live.iter().for_each(|token| await_passes(&server, token));
     await_ready(&server);
-    assert_invalid_token(&server.auth(&revoked["token"]));
-    users.iter().for_each(|(user, _)| drop(issue_soon(&server, user)));
+    await_refused(&server, &revoked);
+    users.iter().for_each(|(user, _)| drop(issue_soon(&server, &json!({"user": user}))));
 }
 
 #[test]
@@ -56,13 +55,13 @@ fn a_seed_of_another_cluster_is_ignored() {
         let mut cluster = RedisCluster::with(3, false, &PATIENT);
         let users = users(&cluster);
         cluster.add_master(&PATIENT);
-        let server = start(&cluster);
+        let server = start_with(&cluster, &[TIMEOUT]);
         let live: Vec<_> = users.iter().map(|(user, _)| issue(&server, user)).collect();
         cluster.move_away(3, reset);
-        wait_for("the fault is logged", || server.log().contains("cluster view refused").then_some(()));
+        server.wait_for_log("cluster view refused");
         // Also while a master is frozen, and for a node that starts now.
         cluster.masters[0].freeze();
-        wait_for("unavailable", || (status(&server, &live[0]) == 503).then_some(()));
+        await_unavailable(&server, &live[0]);
         for _ in 0..20 {
             live[1..].iter().for_each(|token| await_passes(&server, token));
             assert_eq!(status(&server, &live[0]), 503);
@@ -71,7 +70,7 @@ fn a_seed_of_another_cluster_is_ignored() {
         let late = start(&cluster);
         for server in [&server, &late] {
             live.iter().for_each(|token| await_passes(server, token));
-            (0..20).for_each(|n| drop(issue_soon(server, &format!("user-{n}"))));
+            (0..20).for_each(|n| drop(issue_soon(server, &json!({"user": format!("user-{n}")}))));
         }
         assert_eq!(cluster.masters[3].keys(), [""; 0]);
     }
@@ -83,9 +82,7 @@ fn seeds_split_evenly_between_clusters_are_rejected() {
     let ports = [&one, &two].map(|cluster| format!("127.0.0.1:{}", cluster.masters[0].port()));
     let url = format!("redis+cluster://{}/", ports.join(","));
     let server = Server::start(&[&SETTINGS[..], &[("DOORWARD_REDIS_URL", &url)]].concat());
-    wait_for("the fault is logged", || {
-        server.log().contains("the seeds belong to different clusters").then_some(())
-    });
+    server.wait_for_log("the seeds belong to different clusters");
     assert_eq!(ready(&server), 503);
     assert_eq!([one.masters[0].keys(), two.masters[0].keys()], [[""; 0]; 2]);
 }
@@ -108,7 +105,7 @@ fn assert_told(server: &Server, feed: &mut FeedReader, user: &str) {
         // Repeatedly, because the gap covers events from before the connection moved.
         scope.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
-                issue_soon(server, user);
+                issue_soon(server, &json!({"user": user}));
             }
         });
         let mut has_gap = false;

@@ -4,20 +4,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use doorward::Clock;
+use doorward::system::Clock;
 use serde_json::{Value, json};
 
+use crate::common::near_cache::await_cached;
 use crate::common::process::wait_for;
+use crate::common::recovery::{
+    await_answer, await_heard, await_passes, await_ready, await_refused, await_unready, issue_soon,
+};
 use crate::common::redis::RedisServer;
 use crate::common::relay::Relay;
 use crate::common::server::{Server, bearer, token_path};
+use crate::common::stop_on_drop::StopOnDrop;
 
 /// How often an active user sends a request.
 const EVERY: Duration = Duration::from_millis(400);
 /// Much longer than that, so that a busy machine logs no user out, and much shorter than the outages.
 const IDLE_MS: u64 = 4_000;
 const OUTAGE_MS: u64 = 9_000;
-const WITH_GRACE: [(&str, &str); 1] = [("DOORWARD_STALE_GRACE", "30s")];
+const GRACE: (&str, &str) = ("DOORWARD_STALE_GRACE", "30s");
+/// For a frozen Redis: much shorter than the tokens' idle time.
+const TIMEOUT: (&str, &str) = ("DOORWARD_REDIS_TIMEOUT", "1s");
 
 fn issue(server: &Server) -> Value {
     server.issue(json!({"idle_seconds": IDLE_MS / 1000}))
@@ -39,19 +46,27 @@ fn ask_for(server: &Server, token: &Value, for_ms: u64) -> Vec<u16> {
     statuses
 }
 
-fn assert_all(expected: u16, statuses: &[u16], server: &Server) {
-    assert!(statuses.iter().all(|status| *status == expected), "{statuses:?}\n{}", server.log());
+/// As [`ask_for`], while `work` is done.
+fn ask_while(server: &Server, token: &Value, work: impl FnOnce()) -> Vec<u16> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = StopOnDrop(&is_over);
+        let asking = scope.spawn(|| {
+            let mut statuses = Vec::new();
+            while !is_over.load(Ordering::SeqCst) {
+                statuses.push(status(server, token));
+                thread::sleep(EVERY);
+            }
+            statuses
+        });
+        work();
+        is_over.store(true, Ordering::SeqCst);
+        asking.join().unwrap()
+    })
 }
 
-/// Waits for this status and asserts that every earlier answer is 503.
-fn wait_through_503(server: &Server, token: &Value, expected: u16) {
-    wait_for("an answer", || match status(server, token) {
-        503 => None,
-        status => {
-            assert_eq!(status, expected, "{}", server.log());
-            Some(())
-        }
-    });
+fn assert_all(expected: u16, statuses: &[u16], server: &Server) {
+    assert!(statuses.iter().all(|status| *status == expected), "{statuses:?}\n{}", server.log());
 }
 
 /// Asks every endpoint that accepts a token string.
@@ -68,64 +83,66 @@ fn statuses_everywhere(server: &Server, token: &Value) -> Vec<u16> {
     statuses
 }
 
-fn outlives_an_outage(begin: impl FnOnce(&mut RedisServer), end: impl FnOnce(&mut RedisServer)) {
+fn outlives_an_outage(
+    settings: &[(&str, &str)],
+    begin: impl FnOnce(&mut RedisServer),
+    end: impl FnOnce(&mut RedisServer),
+) {
     let mut redis = RedisServer::start_durable();
-    let [first, second] = [(); 2].map(|()| Server::on(&redis, &WITH_GRACE));
+    let [first, second] = [(); 2].map(|()| Server::on(&redis, settings));
     let [active, left] = [(); 2].map(|()| issue(&first));
     for server in [&first, &second] {
         assert_eq!([status(server, &active), status(server, &left)], [200, 200]);
     }
-    assert_all(200, &ask_for(&first, &active, 1_000), &first);
+    await_cached(&first, &active["token"]);
 
     begin(&mut redis);
     assert_all(200, &ask_for(&first, &active, OUTAGE_MS), &first);
-    // This node cannot know whether the user was active on another node, so it answers 503 instead of 401.
-    assert_eq!(statuses_everywhere(&first, &left), [503; 5]);
-    assert_eq!(statuses_everywhere(&second, &active), [503; 5]);
-    assert_all(200, &ask_for(&first, &active, 500), &first);
+    let statuses = ask_while(&first, &active, || {
+        // This node cannot know whether the user was active on another node, so it answers 503 instead of 401.
+        assert_eq!(statuses_everywhere(&first, &left), [503; 5]);
+        assert_eq!(statuses_everywhere(&second, &active), [503; 5]);
+    });
+    assert_all(200, &statuses, &first);
 
     end(&mut redis);
     for server in [&second, &first] {
-        wait_through_503(server, &active, 200);
+        await_passes(server, &active);
     }
     assert_all(200, &ask_for(&first, &active, 1_000), &first);
-    wait_for("its session shows", || {
-        let authorization = bearer(&active["token"]);
-        let session = first.validation().get("/session", &[("Authorization", &authorization)]);
-        assert_ne!(session.status, 401);
-        (session.status == 200).then_some(())
-    });
+    let authorization = bearer(&active["token"]);
+    let session = || first.validation().get("/session", &[("Authorization", &authorization)]);
+    assert_eq!(await_answer(&first, session).status, 200);
     // The active token is valid on all nodes; the idle one has expired.
     for server in [&second, &first] {
-        wait_through_503(server, &left, 401);
+        await_refused(server, &left);
         assert_all(200, &ask_for(server, &active, IDLE_MS + 1_000), server);
     }
 }
 
 #[test]
 fn an_active_user_stays_logged_in_while_redis_is_down() {
-    outlives_an_outage(RedisServer::kill, RedisServer::restart);
+    outlives_an_outage(&[GRACE], RedisServer::kill, RedisServer::restart);
 }
 
 #[test]
 fn an_active_user_stays_logged_in_while_redis_is_frozen() {
-    outlives_an_outage(|redis| redis.freeze(), |redis| redis.thaw());
+    outlives_an_outage(&[GRACE, TIMEOUT], |redis| redis.freeze(), |redis| redis.thaw());
 }
 
 /// Once Redis is back, the node reads the store instead of serving stale entries; no request falls in between.
 #[test]
 fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
     let mut redis = RedisServer::start_durable();
-    let server = Server::on(&redis, &WITH_GRACE);
+    let server = Server::on(&redis, &[GRACE]);
     let token = server.issue(json!({}));
     for _ in 0..5 {
-        wait_for("cached", || {
-            assert_eq!(status(&server, &token), 200, "{}", server.log());
-            (server.validation().get("/readyz", &[]).status == 200).then_some(())
-        });
+        await_cached(&server, &token["token"]);
+        await_ready(&server);
         // Requests without pause, from before the outage until after it.
         let is_over = AtomicBool::new(false);
         let statuses = thread::scope(|scope| {
+            let _over = StopOnDrop(&is_over);
             let asking = scope.spawn(|| {
                 let mut statuses = Vec::new();
                 while !is_over.load(Ordering::SeqCst) {
@@ -134,9 +151,9 @@ fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
                 statuses
             });
             redis.kill();
-            wait_for("not ready", || (server.validation().get("/readyz", &[]).status == 503).then_some(()));
+            await_unready(&server);
             redis.restart();
-            wait_for("ready", || (server.validation().get("/readyz", &[]).status == 200).then_some(()));
+            await_ready(&server);
             is_over.store(true, Ordering::SeqCst);
             asking.join().unwrap()
         });
@@ -147,11 +164,11 @@ fn with_a_stale_grace_no_request_is_refused_after_the_outage() {
 #[test]
 fn without_a_stale_grace_an_outage_never_answers_401() {
     let mut redis = RedisServer::start_durable();
-    let [first, second] = [(); 2].map(|()| Server::on(&redis, &[]));
+    let [first, second] = [(); 2].map(|()| Server::on(&redis, &[TIMEOUT]));
     for is_killed in [true, false] {
-        let token = issue(&first);
-        wait_through_503(&first, &token, 200);
-        wait_through_503(&second, &token, 200);
+        let token = issue_soon(&first, &json!({"idle_seconds": IDLE_MS / 1000}));
+        await_passes(&first, &token);
+        await_passes(&second, &token);
         match is_killed {
             true => redis.kill(),
             false => redis.freeze(),
@@ -167,11 +184,8 @@ fn without_a_stale_grace_an_outage_never_answers_401() {
             true => redis.restart(),
             false => redis.thaw(),
         }
-        wait_through_503(&first, &token, 401);
-        wait_for("logins are back", || {
-            let body = json!({"user": "alice", "ip": "10.0.0.1"});
-            (first.call("POST", "/v1/tokens", Some(&body)).status == 201).then_some(())
-        });
+        await_refused(&first, &token);
+        issue_soon(&first, &json!({}));
     }
 }
 
@@ -182,11 +196,7 @@ fn an_unwritten_renewal_counts_within_the_lease() {
     // No access renews the token before the outage, because a renewal would invalidate its entry.
     let server = Server::on(&redis, &[("DOORWARD_LEASE", "1m"), ("DOORWARD_RENEWAL_STEP", "50%")]);
     let issued = issue(&server);
-    wait_for("entries are served from memory", || {
-        assert_eq!(status(&server, &issued), 200);
-        let metrics = server.call("GET", "/metrics", None).text();
-        (!metrics.contains("doorward_cache_hits_total 0\n")).then_some(())
-    });
+    await_cached(&server, &issued["token"]);
     let token = issue(&server);
     assert_eq!(status(&server, &token), 200);
     redis.freeze();
@@ -199,12 +209,12 @@ fn a_revocation_during_an_outage_overrides_every_renewal() {
     let redis = RedisServer::start();
     let relay = Relay::start(&format!("127.0.0.1:{}", redis.port()));
     let url = format!("redis://{}", relay.addr());
-    let cut_off = Server::start(&[WITH_GRACE[0], ("DOORWARD_REDIS_URL", &url)]);
-    let other = Server::on(&redis, &WITH_GRACE);
+    let cut_off = Server::start(&[GRACE, ("DOORWARD_REDIS_URL", &url)]);
+    let other = Server::on(&redis, &[GRACE]);
     // One token is revoked before its expiry in Redis, one after it, and one is not revoked.
     let [early, late, kept] = [(); 3].map(|()| issue(&cut_off));
     for token in [&early, &late, &kept] {
-        assert_eq!(status(&cut_off, token), 200);
+        await_cached(&cut_off, &token["token"]);
     }
     relay.cut();
     other.revoke(&early["id"]);
@@ -219,8 +229,8 @@ fn a_revocation_during_an_outage_overrides_every_renewal() {
     assert_eq!(other.call("DELETE", &token_path(&late["id"]), None).status, 404, "it has expired");
     relay.mend();
     for token in [&early, &late] {
-        wait_for("the node hears of it", || (status(&cut_off, token) == 401).then_some(()));
-        assert_eq!(status(&other, token), 401);
+        await_heard(&cut_off, token);
+        await_refused(&other, token);
     }
     wait_for("the renewal is written", || (status(&other, &kept) == 200).then_some(()));
     for server in [&cut_off, &other] {

@@ -1,18 +1,14 @@
 //! Redis is killed or frozen, and comes back.
 
-use std::thread;
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::support::*;
 use crate::common::http::Client;
 use crate::common::process::wait_for;
+use crate::common::recovery::{await_passes, await_ready, issue_soon};
 use crate::common::redis::RedisServer;
 use crate::common::server::{Server, assert_invalid_token, assert_unavailable, identity, key};
-
-/// Long enough for a node to reconnect by itself.
-const QUIET: Duration = Duration::from_secs(3);
+use crate::redis::nodes::metric;
 
 #[test]
 fn a_node_recovers_when_redis_restarts() {
@@ -34,9 +30,16 @@ fn an_outage_between_requests_fails_no_later_request() {
     let mut redis = RedisServer::start_durable();
     let server = Server::on(&redis, &[]);
     let tokens: Vec<_> = (0..8).map(|_| server.issue(json!({}))["token"].clone()).collect();
+    let tracking = format!("doorward_tracking_live{{master=\"127.0.0.1:{}\"}}", redis.port());
+    let await_tracking = |live: &str| {
+        wait_for("the node notices", || (metric(&server, &tracking) == live).then_some(()));
+    };
+    await_tracking("1");
     redis.kill();
+    await_tracking("0");
     redis.restart();
-    thread::sleep(QUIET);
+    // From now on, look-ups wait for their connections.
+    await_tracking("1");
     // Each on its own connection, so that every thread is used.
     for token in &tokens {
         identity(&server.auth(token));
@@ -46,16 +49,16 @@ fn an_outage_between_requests_fails_no_later_request() {
 #[test]
 fn a_node_recovers_when_redis_thaws() {
     let redis = RedisServer::start();
-    let server = Server::on(&redis, &[]);
-    let issued = server.issue(json!({}));
-    identity(&server.auth(&issued["token"]));
+    let server = Server::on(&redis, &[("DOORWARD_REDIS_TIMEOUT", "1s")]);
+    let issued = issue_soon(&server, &json!({}));
+    await_passes(&server, &issued);
     redis.freeze();
     assert_outage(&server, &issued);
     // The unacknowledged revocation is in Redis's socket and may run after the thaw, because a 503 on a write means
     // "unknown". So another token is checked.
     redis.thaw();
-    wait_for("back", || (status(&server, "/readyz") == 200).then_some(()));
-    let issued = server.issue(json!({}));
+    await_ready(&server);
+    let issued = issue_soon(&server, &json!({}));
     assert_back(&server, &issued);
 }
 
@@ -69,8 +72,8 @@ fn a_server_started_without_redis_connects_later() {
     let body = json!({"user": "alice", "ip": "10.0.0.1"});
     assert_eq!(server.call("POST", "/v1/tokens", Some(&body)).status, 503);
     redis.restart();
-    wait_for("ready", || (status(&server, "/readyz") == 200).then_some(()));
-    let issued = server.issue(json!({}));
+    await_ready(&server);
+    let issued = issue_soon(&server, &json!({}));
     assert_back(&server, &issued);
 }
 

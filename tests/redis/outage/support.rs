@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::process::wait_for;
+use crate::common::recovery::{
+    await_answer, await_passes, await_ready, await_unavailable, await_unready, issue_soon,
+};
 use crate::common::server::{
     Server, assert_invalid_token, assert_unavailable, bearer, identity, pointers, token_path,
 };
@@ -16,8 +18,7 @@ pub fn status(server: &Server, path: &str) -> u16 {
 pub fn assert_outage(server: &Server, issued: &Value) {
     let authorization = bearer(&issued["token"]);
     let headers = [("Authorization", authorization.as_str())];
-    // Cached tokens may pass until then; no token is ever called invalid.
-    wait_for("known tokens pass no more", || (server.auth(&issued["token"]).status != 200).then_some(()));
+    await_unavailable(server, issued);
     for path in ["/auth", "/auth/x", "/auth-optional", "/session"] {
         assert_unavailable(&server.validation().get(path, &headers));
     }
@@ -25,7 +26,7 @@ pub fn assert_outage(server: &Server, issued: &Value) {
     let forged = [("Authorization", "Bearer dw_forged")];
     assert_invalid_token(&server.validation().get("/auth", &forged));
     assert_eq!(identity(&server.validation().get("/auth-optional", &[]))[0], "-");
-    wait_for("not ready", || (status(server, "/readyz") == 503).then_some(()));
+    await_unready(server);
     assert_eq!([server.admin().get("/readyz", &[]).status, status(server, "/livez")], [503, 200]);
 
     let (path, body) = (token_path(&issued["id"]), json!({"user": "bob", "ip": "10.0.0.1"}));
@@ -40,8 +41,9 @@ pub fn assert_outage(server: &Server, issued: &Value) {
 
 /// Waits until the node has recovered, and asserts that the token is still valid.
 pub fn assert_back(server: &Server, issued: &Value) {
-    let is_back = || server.auth(&issued["token"]).status == 200 && status(server, "/readyz") == 200;
-    wait_for("the token passes and the node is ready", || is_back().then_some(()));
-    assert_eq!(server.token(&issued["id"])["is_active"], true);
-    server.issue(json!({}));
+    await_ready(server);
+    await_passes(server, issued);
+    let shown = await_answer(server, || server.call("GET", &token_path(&issued["id"]), None));
+    assert_eq!(shown.json()["is_active"], true);
+    issue_soon(server, &json!({}));
 }

@@ -21,7 +21,7 @@ fn at(url: &str, args: &[&str]) -> (i32, String, String) {
 
 async fn damaged(redis: &RedisServer) -> TestStore {
     let on = TestStore::in_real_time(redis).await;
-    on.issue("alice", doorward::Clock::system().now_ms()).await;
+    on.issue("alice", doorward::system::Clock::system().now_ms()).await;
     redis.cli(&["PERSIST", &user_key(&on, 'u', "alice")]);
     on
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use doorward::Token;
 use doorward::internals::foreign::{ForeignDigest, Scheme, UuidDigest};
-use doorward::internals::model::device_import::{DeviceImportOutcome, NewDeviceImport};
 use doorward::internals::model::device_key::DeviceKey;
+use doorward::internals::model::import::{DeviceImportOutcome, NewDeviceImport};
 use doorward::internals::model::revoke_reason::RevokeReason;
 use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;

@@ -1,7 +1,7 @@
 //! The pace, and runs that end early.
 
-use doorward::Clock;
 use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
+use doorward::system::Clock;
 
 use super::support::*;
 use crate::common::cluster::{RedisCluster, slot_of};

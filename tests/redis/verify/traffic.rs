@@ -8,7 +8,8 @@ use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::Rotation;
 use doorward::internals::token_string;
-use doorward::{Clock, Token, TokenChange};
+use doorward::system::Clock;
+use doorward::{Token, TokenChange};
 
 use super::support::*;
 use crate::common::devices::{login_of, sample_device};

@@ -2,12 +2,12 @@
 
 use doorward::internals::foreign::UuidDigest;
 use doorward::internals::foreign::device::login_token_hash;
-use doorward::internals::model::device_import::DeviceImportOutcome::{
-    Exists, Imported, TooManyDevices, TooManyUsers,
-};
-use doorward::internals::model::device_import::{DeviceImportOutcome, MAX_USERS_PER_UUID, NewDeviceImport};
 use doorward::internals::model::device_key::{DeviceKey, LoginSecret};
 use doorward::internals::model::event::EventKind;
+use doorward::internals::model::import::DeviceImportOutcome::{
+    Exists, Imported, TooManyDevices, TooManyUsers,
+};
+use doorward::internals::model::import::{DeviceImportOutcome, MAX_USERS_PER_UUID, NewDeviceImport};
 use doorward::internals::store::StoreLimits;
 
 use crate::common::devices::{DEVICE_IDLE_MS, logged_in, sample_device, secret_hash};

@@ -12,6 +12,7 @@ mod imported_devices;
 mod imports;
 mod issue;
 mod locking;
+mod node_reports;
 mod related;
 mod requests;
 mod rotation;

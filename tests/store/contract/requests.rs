@@ -13,6 +13,7 @@ use crate::common::store::{NOW_MS, StoreKind, TestStore};
 each_store! {
     a_request_is_bound_to_its_body,
     an_answer_is_kept_for_repeats,
+    the_first_of_two_answers_is_kept,
     a_repeated_issue_issues_nothing,
     repeats_at_once_issue_one_token,
     a_refused_request_is_done_when_it_is_repeated,
@@ -54,6 +55,20 @@ async fn an_answer_is_kept_for_repeats(kind: StoreKind) {
     if kind == StoreKind::Memory {
         assert_eq!(on.store.claim_request(&other, NOW_MS + REMEMBERED_MS).await.unwrap(), Ok(None));
     }
+}
+
+/// Two repeats at once: both have claimed the request before either has an answer.
+async fn the_first_of_two_answers_is_kept(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let request = request("a", b"one");
+    for _ in 0..2 {
+        assert_eq!(on.store.claim_request(&request, NOW_MS).await.unwrap(), Ok(None));
+    }
+    for answer in [b"first", b"later"] {
+        let given = on.store.keep_answer(&request, answer, NOW_MS).await.unwrap();
+        assert_eq!(given, b"first");
+    }
+    assert_eq!(on.store.claim_request(&request, NOW_MS).await.unwrap(), Ok(Some(b"first".to_vec())));
 }
 
 async fn a_repeated_issue_issues_nothing(kind: StoreKind) {

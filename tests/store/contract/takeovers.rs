@@ -19,6 +19,7 @@ each_store! {
     a_refused_takeover_changes_nothing,
     a_takeover_ends_when_its_token_is_revoked,
     a_takeover_ends_at_its_limit_or_its_tokens_expiry,
+    a_takeover_never_ends_before_it_began,
     an_ended_takeover_is_shown_until_its_retention,
     only_the_newest_takeovers_of_a_token_are_kept,
 }
@@ -166,6 +167,15 @@ async fn a_takeover_ends_at_its_limit_or_its_tokens_expiry(kind: StoreKind) {
     let expired_ms = NOW_MS + 2 * HOUR_MS;
     assert_eq!(of_user(&on, "erin", expired_ms - 1).await, std::slice::from_ref(&long));
     assert_eq!(of_user(&on, "erin", expired_ms).await, [over(long, expired_ms)]);
+}
+
+/// Two calls at once: the one that read its clock first is done last.
+async fn a_takeover_never_ends_before_it_began(kind: StoreKind) {
+    let on = TestStore::open(kind).await;
+    let token = on.issue("alice", NOW_MS).await;
+    let first = start(&on, &new(&on, &token, "bob", NOW_MS + DAY_MS), NOW_MS + 20).await;
+    start(&on, &new(&on, &token, "carol", NOW_MS + DAY_MS), NOW_MS + 10).await;
+    assert_eq!(of_user(&on, "bob", NOW_MS + 30).await, [over(first, NOW_MS + 20)]);
 }
 
 async fn an_ended_takeover_is_shown_until_its_retention(kind: StoreKind) {

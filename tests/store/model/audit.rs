@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use doorward::internals::foreign::UuidDigest;
-use doorward::internals::model::device_import::MAX_USERS_PER_UUID;
 use doorward::internals::model::idempotency::REMEMBERED_MS;
+use doorward::internals::model::import::MAX_USERS_PER_UUID;
+use doorward::internals::model::node_report::REPORT_KEPT_MS;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::rotation::{MAX_PREVIOUS_SECRETS, MAX_REMEMBERED_SECRETS};
 use doorward::internals::store::walk::WALK_LEASE_MS;
@@ -87,7 +88,12 @@ impl Snapshot {
                 b'q' | b'y' => prop_assert!(key.ttl_ms as u64 <= LIMITS.revoked_retention_ms, "{}", name),
                 b'i' | b'j' => prop_assert!(key.ttl_ms as u64 <= REMEMBERED_MS, "{}", name),
                 b'm' => {
-                    prop_assert!(name.ends_with(":walk") && key.ttl_ms as u64 <= WALK_LEASE_MS, "{}", name)
+                    let longest_ms = match name.rsplit_once(':') {
+                        Some((_, "walk")) => WALK_LEASE_MS,
+                        Some((_, "nodes")) => REPORT_KEPT_MS,
+                        _ => 0,
+                    };
+                    prop_assert!(key.ttl_ms as u64 <= longest_ms, "{}", name)
                 }
                 _ => prop_assert!(false, "{} is not in the schema", name),
             }

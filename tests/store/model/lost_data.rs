@@ -16,9 +16,8 @@ pub struct Copy(Vec<Vec<CopiedKey>>);
 
 impl Copy {
     pub fn of(store: &TestStore) -> Self {
-        const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do \
-            if string.sub(k, 1, #ARGV[1]) == ARGV[1] then \
-            r[#r + 1] = { k, math.max(redis.call('PTTL', k), 0), redis.call('DUMP', k) } end end return r";
+        const SCRIPT: &str = "local r = {} for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do \
+            r[#r + 1] = { k, math.max(redis.call('PTTL', k), 0), redis.call('DUMP', k) } end return r";
         let copy = |master: &RedisServer| {
             let mut dump = redis::cmd("EVAL");
             dump.arg(SCRIPT).arg(0).arg(store.prefix()).query(&mut raw_connection(master)).unwrap()
@@ -28,8 +27,8 @@ impl Copy {
 
     /// Replaces the data by the copy.
     pub fn restore(&self, store: &TestStore) {
-        const REMOVE: &str = "for _, k in ipairs(redis.call('KEYS', '*')) do \
-            if string.sub(k, 1, #ARGV[1]) == ARGV[1] then redis.call('DEL', k) end end";
+        const REMOVE: &str = "for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do \
+            redis.call('DEL', k) end";
         for (master, keys) in store.masters().zip(&self.0) {
             let mut connection = raw_connection(master);
             redis::cmd("EVAL").arg(REMOVE).arg(0).arg(store.prefix()).exec(&mut connection).unwrap();

@@ -8,7 +8,8 @@ use doorward::internals::model::token::Rotation;
 use doorward::internals::store::Store;
 use doorward::internals::token_string;
 use doorward::internals::token_string::SecretHash;
-use doorward::{Clock, StoreError, Token, TokenChange};
+use doorward::system::Clock;
+use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device};
 use crate::common::redis::RedisServer;

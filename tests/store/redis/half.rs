@@ -10,7 +10,8 @@ use doorward::internals::model::takeover::NewTakeover;
 use doorward::internals::model::token::RelatedObject;
 use doorward::internals::model::token::Rotation;
 use doorward::internals::token_string;
-use doorward::{Entropy, StoreError, Token, TokenChange};
+use doorward::system::Entropy;
+use doorward::{StoreError, Token, TokenChange};
 
 use crate::common::devices::{login_of, sample_device, secret_hash};
 use crate::common::redis::RedisServer;

@@ -8,11 +8,12 @@ use doorward::internals::model::token::RelatedObject;
 use doorward::internals::store::redis::verification::progress::{VerifyOptions, VerifyProgress};
 
 use crate::common::imports::{import, sample_import};
+use crate::common::process::DEADLINE_MS;
 use crate::common::redis::{RedisServer, url_at};
 use crate::common::relay::Relay;
 use crate::common::store::{DAY_MS, HOUR_MS, LIMITS, NOW_MS, TestStore, edited, eventually, with_objects};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_millis(DEADLINE_MS);
 
 fn records(on: &TestStore, name: &str, count: usize) -> Vec<NewImport> {
     (0..count).map(|n| sample_import(on, &format!("user {n}"), &format!("{name} {n}"), NOW_MS)).collect()

@@ -11,10 +11,10 @@ use crate::common::redis::RedisServer;
 use crate::common::store::{HOUR_MS, LIMITS, NOW_MS, TestStore, eventually, touch};
 
 /// Without it, an operation on a frozen Redis waits for ever.
-const TIMEOUT_MS: u64 = 500;
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 async fn open(server: &RedisServer) -> TestStore {
-    TestStore::on_server(server, LIMITS, Duration::from_millis(TIMEOUT_MS)).await
+    TestStore::on_server(server, LIMITS, TIMEOUT).await
 }
 
 async fn assert_unavailable<T: Debug>(what: &str, operation: impl Future<Output = Result<T, StoreError>>) {
@@ -26,16 +26,21 @@ async fn assert_unavailable<T: Debug>(what: &str, operation: impl Future<Output 
 async fn assert_all_unavailable(on: &TestStore, token: &Token) {
     let id = token.record.id;
     let touches = [touch(token, NOW_MS, Some(NOW_MS + 9 * HOUR_MS))];
-    assert_unavailable("record", on.record(id)).await;
-    assert_unavailable("token", on.store.token(id, NOW_MS)).await;
-    assert_unavailable("issue", on.store.issue(&on.sample("alice", NOW_MS), NOW_MS)).await;
-    assert_unavailable("change", on.store.change(id, &TokenChange::default(), NOW_MS)).await;
-    assert_unavailable("end", on.store.change(id, &TokenChange::revoking(RevokeReason::Ended), NOW_MS)).await;
-    assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)).await;
-    assert_unavailable("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS)).await;
-    assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }).await;
-    assert_unavailable("check key", on.store.shared_token_key("a key")).await;
-    assert_unavailable("probe", on.store.probe()).await;
+    let (sample, revoking) = (on.sample("alice", NOW_MS), TokenChange::revoking(RevokeReason::Ended));
+    let nothing = TokenChange::default();
+    // At the same time, because each of them waits for its timeout.
+    tokio::join!(
+        assert_unavailable("record", on.record(id)),
+        assert_unavailable("token", on.store.token(id, NOW_MS)),
+        assert_unavailable("issue", on.store.issue(&sample, NOW_MS)),
+        assert_unavailable("change", on.store.change(id, &nothing, NOW_MS)),
+        assert_unavailable("end", on.store.change(id, &revoking, NOW_MS)),
+        assert_unavailable("listing", on.store.user_tokens("alice", NOW_MS)),
+        assert_unavailable("end of all", on.store.revoke_user_tokens("alice", None, NOW_MS)),
+        assert_unavailable("touch", async { on.store.touch(&touches, NOW_MS).await.map_err(|e| e.error) }),
+        assert_unavailable("check key", on.store.shared_token_key("a key")),
+        assert_unavailable("probe", on.store.probe()),
+    );
 }
 
 /// Waits until the look-up connection has recovered by itself.

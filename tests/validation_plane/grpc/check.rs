@@ -126,7 +126,7 @@ fn refused_checks_are_in_the_access_log() {
 fn failed_checks_are_in_the_access_log() {
     let refused = ("DOORWARD_ACCESS_LOG", "refused");
     let server =
-        Server::start(&[GRPC, refused, ("DOORWARD_LOG_FORMAT", "json"), ("DOORWARD_REQUEST_TIMEOUT", "1s")]);
+        Server::start(&[GRPC, refused, ("DOORWARD_LOG_FORMAT", "json"), ("DOORWARD_REQUEST_TIMEOUT", "3s")]);
     let mut client = Http2::connect(server.grpc_listen());
     call(&mut client, CHECK, Bytes::from_static(b"\0\0\0\0\x02\x0a\x05"));
     call(&mut client, CHECK, Bytes::from_static(b"\x01\0\0\0\0"));

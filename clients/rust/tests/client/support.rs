@@ -57,6 +57,8 @@ impl Server {
 
     fn start_at([listen, admin]: [String; 2], folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut all = vec![("LISTEN".to_owned(), listen), ("ADMIN_LISTEN".to_owned(), admin)];
+        // A busy machine is no outage.
+        all.push(("REDIS_TIMEOUT".to_owned(), "10s".to_owned()));
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (process, [url, admin_url]) = spawn(&all);
         Self { settings: all, process, url, admin_url, _folder: folder }

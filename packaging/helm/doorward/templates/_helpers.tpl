@@ -44,3 +44,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "doorward.configMapName" -}}
 {{- default (include "doorward.fullname" .) .Values.existingConfigMap }}
 {{- end }}
+
+{{- /* The fields of a service that choose between IPv4 and IPv6. */}}
+{{- define "doorward.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.service.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -19,8 +19,8 @@ use super::progress::ProgressOfLines;
 use super::summary::{Summary, show};
 use crate::cli::admin::{AdminClient, Failure};
 use crate::cli::output::FAILURE;
+use crate::cli::runtime::StopSignals;
 use crate::cli::show::Output;
-use crate::cli::stop_signals::StopSignals;
 
 /// The calls under way at once.
 const CALLS_AT_ONCE: usize = 4;

@@ -10,8 +10,7 @@ use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::admin::idempotency;
 use crate::server::admin::input::{Fields, boolean, parsed, text, user_agent};
 use crate::server::admin::paging::Page;
-use crate::server::json::device::DeviceJson;
-use crate::server::json::made_device::{MadeDeviceJson, RotatedDeviceJson};
+use crate::server::json::device::{DeviceJson, MadeDeviceJson, RotatedDeviceJson};
 use crate::server::transport::response::{empty, json};
 use crate::service::NewDevice;
 

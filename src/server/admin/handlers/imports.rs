@@ -61,8 +61,9 @@ pub async fn import(call: AdminCall<'_>, entry: &mut AuditEntry) -> Answer {
         rejected: count(ImportedAs::Rejected),
     });
     let answer = json_text(&Answered { results, device_results });
-    if let Some(request) = request {
-        service.keep_answer(&request, &answer).await?;
-    }
+    let answer = match request {
+        Some(request) => service.keep_answer(&request, answer).await?,
+        None => answer,
+    };
     Ok(of_json_text(StatusCode::OK, answer, JSON))
 }

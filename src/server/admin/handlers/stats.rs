@@ -12,17 +12,16 @@ use crate::store::Store;
 use crate::store::change_counters::ChangeCounters;
 use crate::store::live_tokens::LiveTokens;
 use crate::store::report::MasterReport;
-use crate::validation::counters::{JudgedBy, ValidationResult, ValidationSums};
+use crate::validation::counters::{ValidationResult, ValidationSums};
 
 /// Shows the counters since the node's start.
 pub async fn show(call: AdminCall<'_>) -> Answer {
     call.input.no_query()?;
     let (metrics, readiness, service) = (&call.admin.metrics, &call.admin.readiness, call.service());
     let live_tokens = service.live_tokens().live_tokens().await;
-    let uptime_ms = metrics.uptime_ms(service.clock());
     let stats = json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": uptime_ms / 1000,
+        "uptime_seconds": call.admin.reporter.uptime_ms() / 1000,
         "ready": readiness.is_ready(),
         "store": service.store().name(),
         "validations": validations(&metrics.validations.sums()),
@@ -43,20 +42,15 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
 }
 
 fn validations(sums: &ValidationSums) -> Value {
-    let count = |result| JudgedBy::ALL.map(|by| sums.count(result, by)).iter().sum::<u64>();
-    let counts: Map<_, _> = ValidationResult::ALL
-        .iter()
-        .map(|result| (result.name().to_owned(), count(*result).into()))
-        .collect();
-    counts.into()
+    let count = |result: &ValidationResult| (result.name().to_owned(), sums.total(*result).into());
+    ValidationResult::ALL.iter().map(count).collect::<Map<_, _>>().into()
 }
 
 /// The near cache; null on the embedded store, which has none.
 fn cache(store: &Store) -> Value {
     let Store::Redis(_) = store else { return Value::Null };
     let stats = store.cache_stats();
-    let looks = stats.hits + stats.stale_hits + stats.misses + stats.joins;
-    let hit_rate = (looks > 0).then(|| (stats.hits + stats.stale_hits) as f64 / looks as f64);
+    let hit_rate = (stats.looks() > 0).then(|| stats.answered() as f64 / stats.looks() as f64);
     json!({
         "hits": stats.hits,
         "misses": stats.misses + stats.joins,

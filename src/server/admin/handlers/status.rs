@@ -1,3 +1,5 @@
+//! `GET /metrics`, `GET /v1/key`: the API key of the call itself, so that a client knows what it may do.
+//!
 //! `GET /v1/status`: whether the node is ready, the faults that it found when it last inspected the store, the last reload
 //! of its settings, and the use of its API keys.
 
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::server::admin::call::{AdminCall, Answer};
 use crate::server::json::api_key::api_key;
 use crate::server::json::timestamp::timestamp;
+use crate::server::metrics::plane::metrics_response;
 use crate::server::reload::status::LastReload;
 use crate::server::transport::response;
 use crate::store::Store;
@@ -31,7 +34,7 @@ pub async fn show(call: AdminCall<'_>) -> Answer {
 
 /// What this node remembers of acknowledged changes; null on the embedded store.
 fn replay(store: &Store) -> Value {
-    let Some((size, merged)) = store.replay_stats() else { return Value::Null };
+    let Some((size, merged, masters)) = store.replay_stats() else { return Value::Null };
     json!({
         "revocations": size.revocations,
         "endings": size.endings,
@@ -39,6 +42,8 @@ fn replay(store: &Store) -> Value {
         "change_bytes": size.change_bytes,
         "forgotten": size.forgotten,
         "merges": merged.merges,
+        "merging": masters.merging,
+        "settling": masters.settling,
     })
 }
 
@@ -79,4 +84,15 @@ fn master(master: &MasterReport) -> Value {
         "replicas": (!master.version.is_empty()).then_some(master.replicas),
         "tracking": master.is_tracked,
     })
+}
+
+/// Shows the API key of the call. Any key may ask.
+pub async fn show_key(call: AdminCall<'_>) -> Answer {
+    call.input.no_query()?;
+    Ok(response::json(StatusCode::OK, &api_key(&call.key.key, call.key.last_used_ms())))
+}
+
+/// Shows the metrics.
+pub async fn show_metrics(call: AdminCall<'_>) -> Answer {
+    Ok(metrics_response(&call.admin.metrics, call.input.headers()))
 }

@@ -4,7 +4,6 @@ pub mod body;
 pub mod field_types;
 pub mod fields;
 pub mod json_pointer;
-pub mod lossy_text;
 pub mod query_and_body;
 pub mod strict_json;
 

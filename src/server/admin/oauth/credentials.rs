@@ -10,7 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::error::OAuthError;
 use super::form::Form;
-use crate::request::auth_scheme::after_scheme;
+use crate::request::headers::after_scheme;
 use crate::server::admin::api_keys::{ApiKeys, KnownKey};
 use crate::server::admin::problem::challenge;
 use crate::values::Scope;

@@ -14,11 +14,9 @@ use std::task::{Poll, ready};
 
 use tokio::io::AsyncReadExt as _;
 
-use super::buffers;
 use super::request::{Next, parse_next};
-use super::response;
-use crate::request::client::DirectClient;
-use crate::request::origin::RequestOrigin;
+use super::{buffers, response};
+use crate::request::origin::{DirectClient, RequestOrigin};
 use crate::request_check::decision::Decision;
 use crate::server::auth::decision::{AuthProgress, UndecidedAuth};
 use crate::server::auth::plane::ValidationPlane;

@@ -1,68 +1,17 @@
-//! Which data a master serves, and whether this node has accepted it.
-//!
-//! A server that was restarted and a replica that was promoted may lack what was acknowledged before. Two ids of `INFO`
-//! name the data of a master: `run_id` changes with each start of the server, `master_replid` with each promotion, also
-//! of a server that had been demoted (Redis documentation, "Replication"). This node accepts the data once it has merged
-//! into it what it remembers (`replay`). It uses no connection before it has accepted the data at the other end.
+//! Whether this node has accepted the data that a master serves. It accepts the data once it has merged into it what it
+//! remembers (`replay`), and uses no connection before it has accepted the data at the other end.
 //!
 //! All connections to the same data share one `DataIdentity`, so one load tells whether it is still accepted.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use redis::RedisResult;
 use redis::aio::ConnectionLike;
-use redis::{RedisResult, cmd};
 use tokio::sync::watch;
 
+use super::data_identity::{DataIdentity, ask};
 use super::slot_set::SlotSet;
-
-/// The sections of `INFO` that name the data.
-pub(crate) const IDENTITY_SECTIONS: [&str; 2] = ["server", "replication"];
-
-/// Names the data of a server.
-pub(crate) struct DataIdentity {
-    /// The id of the server process; empty if it has none.
-    pub(crate) run_id: String,
-    replication_id: String,
-    is_accepted: Arc<AtomicBool>,
-}
-
-impl DataIdentity {
-    fn new(info: &str) -> Self {
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        let (run_id, replication_id) = (field("run_id:").trim(), field("master_replid:").trim());
-        Self {
-            run_id: run_id.to_owned(),
-            replication_id: replication_id.to_owned(),
-            is_accepted: Arc::default(),
-        }
-    }
-
-    /// Returns whether this node may use the data.
-    #[inline]
-    pub(crate) fn is_accepted(&self) -> bool {
-        self.is_accepted.load(Ordering::SeqCst)
-    }
-
-    /// Returns what tells whether this node may use the data.
-    pub(crate) fn acceptance(&self) -> Arc<AtomicBool> {
-        self.is_accepted.clone()
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        (&self.run_id, &self.replication_id) == (&other.run_id, &other.replication_id)
-    }
-
-    /// Asks the server whether its data is still this.
-    pub(crate) async fn lasts(&self, connection: &mut impl ConnectionLike) -> RedisResult<bool> {
-        Ok(self.is_same(&Self::new(&ask(connection).await?)))
-    }
-}
-
-/// Asks a server for what names its data.
-async fn ask(connection: &mut impl ConnectionLike) -> RedisResult<String> {
-    cmd("INFO").arg(&IDENTITY_SECTIONS).query_async(connection).await
-}
 
 /// What a node knows of the data of one master. A master that is replaced by another object at the same address hands
 /// it on.
@@ -71,6 +20,8 @@ pub(crate) struct MasterData {
     /// How many attempts to accept the data have ended.
     attempts: watch::Sender<u64>,
     settles_until_ms: AtomicU64,
+    /// Until when it settles at most.
+    settling_ends_ms: AtomicU64,
 }
 
 struct DataState {
@@ -85,6 +36,9 @@ struct DataState {
     is_attempted: bool,
     failure: String,
 }
+
+/// The data of a master that was known at some time, each with the offset that was known.
+pub(crate) struct KnownData(Vec<(Arc<DataIdentity>, u64)>);
 
 /// An attempt to accept the data of a master. There is one at a time. It ends when this is dropped.
 pub(crate) struct AcceptanceAttempt {
@@ -103,28 +57,45 @@ impl MasterData {
             is_attempted: false,
             failure: String::new(),
         };
-        let (attempts, settles_until_ms) = (watch::Sender::new(0), AtomicU64::new(0));
-        Arc::new(Self { state: Mutex::new(state), attempts, settles_until_ms })
+        let (settles_until_ms, settling_ends_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+        let attempts = watch::Sender::new(0);
+        Arc::new(Self { state: Mutex::new(state), attempts, settles_until_ms, settling_ends_ms })
     }
 
     fn state(&self) -> MutexGuard<'_, DataState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the data that the `INFO` of a connection names.
-    pub(crate) fn identify(&self, info: &str) -> Arc<DataIdentity> {
+    /// Returns the data that is known by now. A connection takes it before it asks for its own.
+    pub(crate) fn known(&self) -> KnownData {
+        let state = self.state();
+        // The candidate first: it may be what the accepted data was set back to.
+        let known = [&state.candidate, &state.accepted].into_iter().flatten();
+        KnownData(known.map(|data| (data.clone(), data.offset())).collect())
+    }
+
+    /// Returns the data that the `INFO` of a connection names. `known` was taken before the server was asked.
+    pub(crate) fn identify(&self, known: &KnownData, info: &str) -> Arc<DataIdentity> {
         let seen = DataIdentity::new(info);
-        let mut state = self.state();
-        let known = [&state.accepted, &state.candidate];
-        if let Some(known) = known.into_iter().flatten().find(|known| known.is_same(&seen)) {
+        if let Some((known, _)) = known.0.iter().find(|(known, offset)| known.is_named_by(&seen, *offset)) {
             return known.clone();
         }
-        state.candidate.insert(Arc::new(seen)).clone()
+        let mut state = self.state();
+        // Another connection may have met it meanwhile.
+        let met = [&state.candidate, &state.accepted].into_iter().flatten().find(|met| {
+            let is_new = !known.0.iter().any(|(known, _)| Arc::ptr_eq(known, met));
+            is_new && met.is_named_by(&seen, 0)
+        });
+        match met {
+            Some(met) => met.clone(),
+            None => state.candidate.insert(Arc::new(seen)).clone(),
+        }
     }
 
     /// Asks for the data at the other end of a connection.
     pub(crate) async fn ask(&self, connection: &mut impl ConnectionLike) -> RedisResult<Arc<DataIdentity>> {
-        Ok(self.identify(&ask(connection).await?))
+        let known = self.known();
+        Ok(self.identify(&known, &ask(connection).await?))
     }
 
     /// Takes the acceptance back: the server has other data now, or is no longer the master.
@@ -167,14 +138,32 @@ impl MasterData {
         self.state().merged.add_all(slots);
     }
 
-    /// Lets negative answers count for nothing until this time.
-    pub(crate) fn settle_until(&self, until_ms: u64) {
+    /// Returns whether this node is merging into the data.
+    pub(crate) fn is_merging(&self) -> bool {
+        self.state().is_attempted
+    }
+
+    /// Lets negative answers count for nothing until this time, and with [`settle_longer`](Self::settle_longer) at most until
+    /// `at_most_ms`.
+    pub(crate) fn settle(&self, until_ms: u64, at_most_ms: u64) {
+        self.settling_ends_ms.store(at_most_ms, Ordering::SeqCst);
         self.settles_until_ms.store(until_ms, Ordering::SeqCst);
+    }
+
+    /// Settles until this time, if that is later than before.
+    pub(crate) fn settle_longer(&self, until_ms: u64) {
+        let until_ms = until_ms.min(self.settling_ends_ms.load(Ordering::SeqCst));
+        self.settles_until_ms.fetch_max(until_ms, Ordering::SeqCst);
+    }
+
+    /// Returns for how long it still settles: 0 if it does not.
+    pub(crate) fn settles_for_ms(&self, now_ms: u64) -> u64 {
+        self.settles_until_ms.load(Ordering::SeqCst).saturating_sub(now_ms)
     }
 
     /// Returns whether another node may be about to write here what this node does not find.
     pub(crate) fn is_settling(&self, now_ms: u64) -> bool {
-        now_ms < self.settles_until_ms.load(Ordering::SeqCst)
+        self.settles_for_ms(now_ms) > 0
     }
 }
 
@@ -183,7 +172,7 @@ impl AcceptanceAttempt {
     pub(crate) fn is_change(&self, identity: &DataIdentity) -> bool {
         let state = self.data.state();
         match &state.accepted {
-            Some(accepted) => !accepted.is_same(identity),
+            Some(accepted) => !std::ptr::eq(&**accepted, identity),
             None => !state.is_first,
         }
     }
@@ -222,9 +211,19 @@ mod tests {
     use super::*;
 
     fn info(run_id: &str, replication_id: &str) -> String {
+        info_at(run_id, replication_id, 0)
+    }
+
+    fn info_at(run_id: &str, replication_id: &str, offset: u64) -> String {
         format!(
-            "# Server\r\nrun_id:{run_id}\r\n# Replication\r\nmaster_replid:{replication_id}\r\nmaster_replid2:0\r\n"
+            "# Server\r\nrun_id:{run_id}\r\n# Replication\r\nmaster_replid:{replication_id}\r\nmaster_replid2:0\r\n\
+             master_repl_offset:{offset}\r\n"
         )
+    }
+
+    /// Returns the data that a connection meets which gets this answer at once.
+    fn met(data: &MasterData, info: &str) -> Arc<DataIdentity> {
+        data.identify(&data.known(), info)
     }
 
     fn accept(data: &Arc<MasterData>, identity: &Arc<DataIdentity>) -> bool {
@@ -237,12 +236,12 @@ mod tests {
     #[test]
     fn connections_to_the_same_data_share_its_identity() {
         let data = MasterData::new(true);
-        let first = data.identify(&info("a", "1"));
-        assert!(Arc::ptr_eq(&first, &data.identify(&info("a", "1"))) && !first.is_accepted());
+        let first = met(&data, &info("a", "1"));
+        assert!(Arc::ptr_eq(&first, &met(&data, &info("a", "1"))) && !first.is_accepted());
         assert!(!accept(&data, &first), "the first data of a node is no change");
-        assert!(first.is_accepted() && Arc::ptr_eq(&first, &data.identify(&info("a", "1"))));
+        assert!(first.is_accepted() && Arc::ptr_eq(&first, &met(&data, &info("a", "1"))));
         for other in [info("b", "1"), info("a", "2")] {
-            let other = data.identify(&other);
+            let other = met(&data, &other);
             assert!(!Arc::ptr_eq(&first, &other) && !other.is_accepted());
         }
         assert!(first.is_accepted(), "until the other data is accepted");
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn one_data_is_accepted_at_a_time() {
         let data = MasterData::new(true);
-        let (first, second) = (data.identify(&info("a", "1")), data.identify(&info("a", "2")));
+        let (first, second) = (met(&data, &info("a", "1")), met(&data, &info("a", "2")));
         accept(&data, &first);
         assert!(accept(&data, &second));
         assert!(!first.is_accepted() && second.is_accepted());
@@ -261,9 +260,29 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_was_set_back_has_other_data() {
+        let data = MasterData::new(true);
+        let first = met(&data, &info_at("a", "1", 100));
+        accept(&data, &first);
+        let asked_before = data.known();
+        assert!(Arc::ptr_eq(&first, &met(&data, &info_at("a", "1", 200))));
+        let late = data.identify(&asked_before, &info_at("a", "1", 150));
+        assert!(Arc::ptr_eq(&first, &late), "answers come in any order");
+
+        let asked_before = data.known();
+        let second = met(&data, &info_at("a", "1", 199));
+        assert!(!Arc::ptr_eq(&first, &second) && !second.is_accepted());
+        assert!(Arc::ptr_eq(&second, &data.identify(&asked_before, &info_at("a", "1", 199))));
+        assert!(accept(&data, &second) && !first.is_accepted());
+        for offset in [199, 300] {
+            assert!(Arc::ptr_eq(&second, &met(&data, &info_at("a", "1", offset))), "{offset}");
+        }
+    }
+
+    #[test]
     fn a_master_that_joins_later_is_a_change() {
         let data = MasterData::new(false);
-        assert!(accept(&data, &data.identify(&info("a", "1"))));
+        assert!(accept(&data, &met(&data, &info("a", "1"))));
     }
 
     #[test]
@@ -279,11 +298,24 @@ mod tests {
     }
 
     #[test]
+    fn settling_is_prolonged_up_to_its_limit() {
+        let data = MasterData::new(true);
+        data.settle_longer(50);
+        assert!(!data.is_settling(0), "it does not settle");
+        data.settle(30, 100);
+        assert_eq!((data.settles_for_ms(10), data.settles_for_ms(30)), (20, 0));
+        for (until_ms, settles_until_ms) in [(20, 30), (60, 60), (150, 100)] {
+            data.settle_longer(until_ms);
+            assert!(data.is_settling(settles_until_ms - 1) && !data.is_settling(settles_until_ms));
+        }
+    }
+
+    #[test]
     fn slots_are_merged_into_once() {
         let data = MasterData::new(true);
         let slots = |slots: &[u16]| slots.iter().copied().collect::<SlotSet>();
         assert!(data.unmerged(&slots(&[1])).is_none());
-        let identity = data.identify(&info("a", "1"));
+        let identity = met(&data, &info("a", "1"));
         data.begin_attempt().unwrap().accept(&identity, slots(&[1]));
         assert!(data.unmerged(&slots(&[1])).unwrap().is_empty());
         assert!(data.unmerged(&slots(&[1, 2])).unwrap() == slots(&[2]));

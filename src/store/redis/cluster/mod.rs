@@ -18,7 +18,7 @@
 //!
 //! Until a new master is known, operations fail with [`StoreError::Unavailable`](crate::store::error::StoreError).
 //! Cached tokens pass until their connection is lost, and after that only in a configured stale grace.
-//! `inspection/failover.rs` warns if the Redis settings let a failover bring revoked tokens back for longer than
+//! `inspection/replication.rs` warns if the Redis settings let a failover bring revoked tokens back for longer than
 //! guaranteed.
 //!
 //! # Why not the redis crate's cluster client
@@ -35,6 +35,7 @@ pub mod authority;
 pub mod byte_stream;
 pub mod cluster_view;
 pub mod connector;
+pub mod data_identity;
 pub mod discovery;
 pub mod dns;
 pub mod gate;

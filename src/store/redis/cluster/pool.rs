@@ -22,8 +22,8 @@ use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::address::ServerAddress;
+use super::data_identity::DataIdentity;
 use super::master::MAX_SERVERS;
-use super::master_data::DataIdentity;
 use super::pool_server::PoolServer;
 use super::shared_connection::SharedConnection;
 use super::tls::Authorities;

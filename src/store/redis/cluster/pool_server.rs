@@ -7,8 +7,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, RedisResult};
 
 use super::address::ServerAddress;
+use super::data_identity::DataIdentity;
 use super::master::Master;
-use super::master_data::DataIdentity;
 use super::topology::Topology;
 
 /// The server of a pool.

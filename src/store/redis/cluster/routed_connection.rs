@@ -9,7 +9,7 @@ use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value, cmd};
 
 use super::address::ServerAddress;
-use super::master_data::DataIdentity;
+use super::data_identity::DataIdentity;
 use super::pool::{ConnectionPools, LoanedConnection, Priority, Sharing};
 use super::redirect::Redirect;
 use super::slots::slot_of_key;

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 
 use super::address::ServerAddress;
 use super::connector::Connector;
+use super::data_identity::DataIdentity;
 use super::discovery::ClusterDiscovery;
 use super::gate::Gate;
 use super::master::Master;
-use super::master_data::DataIdentity;
 use super::master_map::{MasterMap, MasterRegistry};
 use super::sentinels::Sentinels;
 use crate::store::redis::counters::RedisCounters;

@@ -7,7 +7,6 @@
 //! `doorward doctor` runs the same inspection once, as a `server::Depth::CheckUp`.
 
 pub mod durability;
-pub mod failover;
 pub mod faults;
 pub mod masters;
 pub mod memory;
@@ -17,6 +16,5 @@ pub mod persistence;
 pub mod replication;
 pub mod server;
 pub mod server_facts;
-pub mod server_settings;
 
 pub use self::masters::Inspection;

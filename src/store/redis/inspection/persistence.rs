@@ -1,7 +1,6 @@
 //! Checks what a server writes to the disk: what does a restart lose?
 
-use super::server_facts::ServerFacts;
-use super::server_settings::ServerSettings;
+use super::server_facts::{ServerFacts, ServerSettings};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::report::{Fault, FaultKind};
 

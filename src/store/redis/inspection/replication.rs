@@ -1,6 +1,6 @@
 //! Checks a server's role, and its replicas.
 
-use super::server_facts::ServerFacts;
+use super::server_facts::{ServerFacts, ServerSettings};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::topology::Topology;
 use crate::store::report::{Fault, FaultKind};
@@ -38,4 +38,36 @@ pub(crate) fn warnings(topology: &Topology, address: &ServerAddress, facts: &Ser
         .map(|replica| cause(&replica.address, &replica.state, replica.lag_s))
         .map(|cause| warning(cause, "look at the replica's log and at the network between them"))
         .collect()
+}
+
+/// The interval at which Redis checks the lag of its replicas (replication.c, `replicationCron`).
+const LAG_CHECK_MS: u64 = 1_000;
+
+/// Returns a fault if this master's settings break the rule. Returns none if they are not known.
+pub(crate) async fn too_slow(
+    topology: &Topology,
+    address: &ServerAddress,
+    lease_ms: u64,
+    settings: Option<&ServerSettings>,
+) -> Option<Fault> {
+    let settings = settings.filter(|_| topology.may_fail_over())?;
+    let setting = |name: &str| settings.number(name);
+    let down_after_ms = match topology.is_cluster() {
+        true => setting("cluster-node-timeout"),
+        false => topology.sentinels_down_after_ms().await,
+    };
+    let (replicas, max_lag_s) = (setting("min-replicas-to-write")?, setting("min-replicas-max-lag")?);
+    let (lag_ms, limit_ms) = (max_lag_s * 1000 + LAG_CHECK_MS, down_after_ms? + lease_ms);
+    if replicas == 0 || max_lag_s == 0 || lag_ms <= limit_ms {
+        return None;
+    }
+    let cause = format!(
+        "min-replicas-max-lag is {max_lag_s} s: a master that is cut off acknowledges revocations for {lag_ms} ms; its \
+         successor, after {limit_ms} ms (down-after and lease), does not know them"
+    );
+    let fix = format!(
+        "CONFIG SET min-replicas-max-lag {}, also in redis.conf",
+        limit_ms.saturating_sub(LAG_CHECK_MS) / 1000
+    );
+    Some(Fault::new(FaultKind::FailoverLag, address.to_string(), cause, fix))
 }

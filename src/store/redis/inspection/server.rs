@@ -6,9 +6,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value, cmd};
 
 use super::permissions::RequiredPermissions;
-use super::server_facts::ServerFacts;
-use super::server_settings::ServerSettings;
-use super::{durability, failover, faults, memory, persistence, replication};
+use super::server_facts::{ServerFacts, ServerSettings};
+use super::{durability, faults, memory, persistence, replication};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::master::Master;
@@ -207,7 +206,8 @@ impl ServerInspector {
         let settings = settings.as_ref();
         found.extend(replication::role(&self.topology, address, &facts));
         found.extend(memory::fault(address, &facts, self.accepts_eviction));
-        found.extend(failover::too_slow(&self.topology, address, self.node_cache.lease_ms, settings).await);
+        found
+            .extend(replication::too_slow(&self.topology, address, self.node_cache.lease_ms, settings).await);
         found.extend(durability::fault(address, &facts, self.durable_writes));
         found.extend(persistence::faults(address, &facts, settings));
         found.extend(replication::warnings(&self.topology, address, &facts));

@@ -15,7 +15,7 @@ use super::stream;
 use crate::store::redis::cluster::authority::ProbeRefusal;
 use crate::store::redis::cluster::byte_stream::ByteStream;
 use crate::store::redis::cluster::connector::RECONNECT_PAUSE;
-use crate::store::redis::cluster::master_data::IDENTITY_SECTIONS;
+use crate::store::redis::cluster::data_identity::IDENTITY_SECTIONS;
 use crate::store::redis::counters::{ConnectionUse, RedisErrorKind};
 
 /// Attempts to connect that a start waits for: on a busy machine the first answer may be late.
@@ -171,6 +171,7 @@ impl PipelineShared {
     async fn connect(&self) -> io::Result<(Pin<Box<dyn ByteStream>>, Arc<ServerIdentity>)> {
         let mut stream = stream::open(&self.topology.connector, &self.master.address).await?;
         let [server, replication] = IDENTITY_SECTIONS.map(str::as_bytes);
+        let known = self.master.data.known();
         let info = stream::call(&mut stream, &[b"INFO", server, replication]).await?;
         if self.master.may_have_tokens()
             && let Err(error) = stream::call(&mut stream, &[b"DEL", self.master.probe().as_bytes()]).await
@@ -181,7 +182,7 @@ impl PipelineShared {
                 ProbeRefusal::Harmless => {}
             }
         }
-        let data = self.master.data.identify(&info);
+        let data = self.master.data.identify(&known, &info);
         self.topology.await_acceptance(&self.master, &data).await.map_err(io::Error::other)?;
         Ok((stream, Arc::new(ServerIdentity { index: self.master.index(), data })))
     }

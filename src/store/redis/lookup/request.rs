@@ -7,7 +7,7 @@ use crate::foreign::ForeignDigest;
 use crate::model::token::TokenRecord;
 use crate::store::cache::ServerIndex;
 use crate::store::error::StoreError;
-use crate::store::redis::cluster::master_data::DataIdentity;
+use crate::store::redis::cluster::data_identity::DataIdentity;
 use crate::store::redis::schema::codec::alias;
 use crate::store::redis::schema::codec::token::record::{self as codec, COLD_FIELDS, HOT_FIELDS};
 use crate::store::redis::schema::keys::Keys;

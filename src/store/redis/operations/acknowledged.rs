@@ -3,8 +3,7 @@
 
 use redis::FromRedisValue;
 
-use crate::store::acknowledgement::Acknowledgement;
-use crate::store::call::Call;
+use crate::store::call::{Acknowledgement, Call};
 use crate::store::error::StoreError;
 use crate::store::redis::cluster::pool::Priority;
 use crate::store::redis::cluster::routed_connection::RoutedConnection;

@@ -54,8 +54,9 @@ impl RedisStore {
         #[derive(Serialize)]
         struct Args {
             name: String,
+            trace_ms: u64,
         }
-        let args = Args { name: name.to_string() };
+        let args = Args { name: name.to_string(), trace_ms: self.trace_ms() };
         let is_removed = self.run_cutoff_script(&self.scripts.remove_cutoff, call, &args).await?;
         if is_removed {
             self.remember_removed_cutoff(args.name, call.now_ms);

@@ -74,7 +74,7 @@ impl RedisStore {
             expires_at_ms: new.expires_at_ms,
             max: self.limits.max_devices_per_user,
             event: EventKind::of_new_device(new).name(),
-            once: call.once.map(|name| OnceArgs::of(name, None)),
+            once: self.once_args(call, hash_tag, None)?,
         };
         let mut fields = codec::fields_of(new);
         if new.secret.is_foreign() {
@@ -93,6 +93,7 @@ impl RedisStore {
             [Value::Int(9)] => Ok(Err(self.done_before(hash_tag, call.once).await?)),
             [Value::Int(1)] => {
                 self.remember_new_device(new.id, &fields);
+                self.remember_done_request(call, hash_tag, None);
                 Ok(Ok(None))
             }
             [Value::Int(2), locator, fields] => Ok(Ok(Some(device_in_answer(hash_tag, locator, fields)?))),
@@ -182,17 +183,18 @@ impl RedisStore {
             user: &'a str,
             uuid: &'a str,
             swept: bool,
+            trace_ms: u64,
         }
         let (hash_tag, call) = (HashTag::of_user(user), self.advancing_call(call));
-        let mut swept = false;
+        let mut args = Args { user, uuid, swept: false, trace_ms: self.trace_ms() };
         for _ in 0..REMOVAL_ROUNDS {
-            let (at, args) = ((self.keys.devices(user), hash_tag), Args { user, uuid, swept });
+            let at = (self.keys.devices(user), hash_tag);
             let now = call();
             let script_call = ScriptCall::new(&self.scripts.remove_device, at, &now, &args);
             let answer: Vec<Value> = self.run_script(script_call.urgent()).await?;
             let (removed, first) = match answer.as_slice() {
                 // Another caller removed it while its tokens were being revoked.
-                [] => return Ok(swept),
+                [] => return Ok(args.swept),
                 [Value::Int(0), first] => (None, RevocationStep::from_answer(first)?),
                 [Value::Int(1), first, Value::BulkString(locator)] => {
                     (codec::id_of_entry(hash_tag, locator), RevocationStep::from_answer(first)?)
@@ -204,7 +206,7 @@ impl RedisStore {
                 self.remember_removed_device(id);
                 return Ok(true);
             }
-            swept = true;
+            args.swept = true;
         }
         Err(StoreError::Unavailable("the device key is activated again and again".into()))
     }

@@ -103,14 +103,20 @@ impl RedisStore {
                 batch.drain(..).for_each(|payload| self.hear_message(&payload));
             }
         };
+        let mut take = Box::pin(take);
         let lost = tokio::select! {
             lost = beat => lost,
             lost = self.follow_demand(demanding, is_read) => lost,
-            () = take => Err("the connection ended".into()),
+            () = &mut take => Err("the connection ended".into()),
             () = broken.notified() => Err("the connection was closed, or its messages were too many".into()),
             () = self.topology.wait_until_gone(master) => Err("the server is not a master any more".into()),
             never = self.watch_for_gone_masters() => never,
         };
+        drop(take);
+        // What has arrived is heard, whatever ended the connection.
+        while let Ok(payload) = messages.try_recv() {
+            self.hear_message(&payload);
+        }
         self.feed.demand().set_complete(false);
         self.topology.counters.count_reconnect(ConnectionUse::Events);
         lost

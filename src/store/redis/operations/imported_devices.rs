@@ -5,13 +5,23 @@ use serde::Serialize;
 
 use super::script_call::ScriptCall;
 use crate::foreign::UuidDigest;
-use crate::model::device_import::MAX_USERS_PER_UUID;
 use crate::model::device_key::{DeviceId, DeviceKey};
+use crate::model::import::MAX_USERS_PER_UUID;
 use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::device as codec;
+use crate::token_string::HashTag;
+
+/// The arguments of lua/add_device_entry.lua.
+#[derive(Serialize)]
+pub(crate) struct DeviceEntryArgs {
+    uuid: String,
+    device: String,
+    max: usize,
+    kept_until_ms: u64,
+}
 
 impl RedisStore {
     pub(crate) async fn device_entries(
@@ -27,22 +37,24 @@ impl RedisStore {
         ids.into_iter().map(id).collect()
     }
 
-    pub(crate) async fn put_device_entry(
+    /// Returns the key and the arguments of the entry of a device key that is kept until then.
+    pub(crate) fn device_entry(
         &self,
         digest: &UuidDigest,
         (id, kept_until_ms): (DeviceId, u64),
+    ) -> ((String, HashTag), DeviceEntryArgs) {
+        let (uuid, device) = (digest.name().to_string(), id.to_string());
+        let args = DeviceEntryArgs { uuid, device, max: MAX_USERS_PER_UUID, kept_until_ms };
+        ((self.keys.imported_devices(digest), digest.hash_tag()), args)
+    }
+
+    pub(crate) async fn put_device_entry(
+        &self,
+        digest: &UuidDigest,
+        entry: (DeviceId, u64),
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            uuid: &'a str,
-            device: String,
-            max: usize,
-            kept_until_ms: u64,
-        }
-        let (uuid, device) = (digest.name(), id.to_string());
-        let args = Args { uuid: &uuid, device, max: MAX_USERS_PER_UUID, kept_until_ms };
-        let at = (self.keys.imported_devices(digest), digest.hash_tag());
+        let (at, args) = self.device_entry(digest, entry);
         let answer =
             self.call_script(&ScriptCall::new(&self.scripts.add_device_entry, at, call, &args)).await?;
         redis::from_redis_value(answer).map_err(|_| unexpected("add_device_entry"))

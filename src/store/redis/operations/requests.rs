@@ -3,7 +3,9 @@
 use redis::cmd;
 use serde::Serialize;
 
+use super::script_call::ScriptCall;
 use crate::model::idempotency::{BodyDigest, IdempotentRequest, REMEMBERED_MS, RequestName};
+use crate::store::call::Call;
 use crate::store::error::StoreError;
 use crate::store::redis::errors::unexpected;
 use crate::store::redis::redis_store::RedisStore;
@@ -18,24 +20,36 @@ pub(crate) struct OnceArgs {
     ttl_ms: u64,
 }
 
-impl OnceArgs {
-    /// `token` is the token that the request makes, if it makes one.
-    pub(crate) fn of(name: RequestName, token: Option<TokenId>) -> Self {
-        let made = token.map(|id| id.to_string()).unwrap_or_default();
-        Self { name: name.text(), made, ttl_ms: REMEMBERED_MS }
-    }
-}
-
 impl RedisStore {
+    /// Returns the request of a call with a name, for its script. `token` is the token that the request makes, if it makes one.
+    ///
+    /// # Errors
+    /// `Unavailable` while another node may be about to write that the request was done.
+    pub(crate) fn once_args(
+        &self,
+        call: &Call<'_>,
+        hash_tag: HashTag,
+        token: Option<TokenId>,
+    ) -> Result<Option<OnceArgs>, StoreError> {
+        let Some(name) = call.once else { return Ok(None) };
+        self.require_settled(hash_tag)?;
+        let made = token.map(|id| id.to_string()).unwrap_or_default();
+        Ok(Some(OnceArgs { name: name.text(), made, ttl_ms: REMEMBERED_MS }))
+    }
+
     pub(crate) async fn claim_request(
         &self,
         request: &IdempotentRequest,
+        now_ms: u64,
     ) -> Result<Outcome<Option<Vec<u8>>>, StoreError> {
         let mut set = cmd("SET");
         set.arg(self.keys.request(request.name)).arg(request.body.as_bytes());
         set.arg("NX").arg("GET").arg("PX").arg(REMEMBERED_MS);
         let earlier: Option<Vec<u8>> = self.with_connection(async |c| set.query_async(c).await).await?;
-        let Some(mut body) = earlier else { return Ok(Ok(None)) };
+        let Some(mut body) = earlier else {
+            self.remember_request(request, &[], now_ms);
+            return Ok(Ok(None));
+        };
         if body.len() < BodyDigest::BYTES {
             return Err(unexpected("a request"));
         }
@@ -50,11 +64,20 @@ impl RedisStore {
         &self,
         request: &IdempotentRequest,
         answer: &[u8],
-    ) -> Result<(), StoreError> {
-        let value = [request.body.as_bytes(), answer].concat();
-        let mut set = cmd("SET");
-        set.arg(self.keys.request(request.name)).arg(value).arg("PX").arg(REMEMBERED_MS);
-        self.with_connection(async |c| set.query_async(c).await).await
+        call: &Call<'_>,
+    ) -> Result<Vec<u8>, StoreError> {
+        #[derive(Serialize)]
+        struct Args {
+            name: String,
+            ttl_ms: u64,
+        }
+        let at = (self.keys.request(request.name), request.name.hash_tag());
+        let args = Args { name: request.name.text(), ttl_ms: REMEMBERED_MS };
+        let script_call = ScriptCall::new(&self.scripts.keep_answer, at, call, &args);
+        let kept: Vec<u8> =
+            self.run_script(script_call.with_bytes([request.body.as_bytes(), answer])).await?;
+        self.remember_request(request, &kept, call.now_ms);
+        Ok(kept)
     }
 
     /// Returns the rejection of a request that a script found to be done before.

@@ -35,6 +35,29 @@ use crate::token_string::{HashTag, TokenId};
 /// Entries that are examined, at random, when an object has as many as allowed.
 const EXAMINED_ENTRIES: usize = 256;
 
+/// More than any object has, and exact in Lua.
+const UNLIMITED: usize = 1 << 52;
+
+/// The arguments of lua/add_object_entry.lua.
+#[derive(Serialize)]
+pub(crate) struct ObjectEntryArgs {
+    object: String,
+    token: String,
+    max: usize,
+    kept_until_ms: u64,
+    merges: bool,
+}
+
+/// The arguments of lua/add_takeover_entry.lua.
+#[derive(Serialize)]
+pub(crate) struct TakeoverEntryArgs<'a> {
+    user: &'a str,
+    member: String,
+    kept_until_ms: u64,
+    max: usize,
+    started_at_ms: Option<u64>,
+}
+
 impl RedisStore {
     /// Adds a token to the index of objects that it is about to name. Returns false if one of them has too many tokens.
     pub(crate) async fn add_object_entries(
@@ -56,28 +79,51 @@ impl RedisStore {
     async fn add_object_entry(
         &self,
         object: &RelatedObject,
-        (id, ends_at_ms): (TokenId, u64),
+        token: (TokenId, u64),
         call: &Call<'_>,
     ) -> Result<bool, StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            object: &'a str,
-            token: String,
-            max: usize,
-            kept_until_ms: u64,
-        }
-        let ObjectName { hash_tag, name } = ObjectName::of(object);
-        let args = Args {
-            object: &name,
-            token: id.to_string(),
-            max: self.limits.max_tokens_per_object,
-            // As long as the token: while a revocation of the object finds it in one store, it finds it in the other.
-            kept_until_ms: ends_at_ms + self.limits.stale_grace_ms,
-        };
-        let at = (self.keys.related(object), hash_tag);
+        let (at, args) = self.object_entry(object, token, Some(self.limits.max_tokens_per_object));
         let answer =
             self.call_script(&ScriptCall::new(&self.scripts.add_object_entry, at, call, &args)).await?;
         redis::from_redis_value(answer).map_err(|_| unexpected("add_object_entry"))
+    }
+
+    /// Returns the key and the arguments of an object's entry of a token with this latest end. `max` is the most entries of the
+    /// object; without it, the entry is merged: it was acknowledged, so it had room, and none gets shorter.
+    pub(crate) fn object_entry(
+        &self,
+        object: &RelatedObject,
+        (id, ends_at_ms): (TokenId, u64),
+        max: Option<usize>,
+    ) -> ((String, HashTag), ObjectEntryArgs) {
+        let ObjectName { hash_tag, name } = ObjectName::of(object);
+        let args = ObjectEntryArgs {
+            object: name,
+            token: id.to_string(),
+            max: max.unwrap_or(UNLIMITED),
+            // As long as the token: while a revocation of the object finds it in one store, it finds it in the other.
+            kept_until_ms: ends_at_ms + self.limits.stale_grace_ms,
+            merges: max.is_none(),
+        };
+        ((self.keys.related(object), hash_tag), args)
+    }
+
+    /// Returns the key and the arguments of a takeover's entry, which is kept until then. In a merge, the takeover began at
+    /// `started_at_ms`.
+    pub(crate) fn takeover_entry<'a>(
+        &self,
+        new: &'a NewTakeover,
+        kept_until_ms: u64,
+        started_at_ms: Option<u64>,
+    ) -> ((String, HashTag), TakeoverEntryArgs<'a>) {
+        let args = TakeoverEntryArgs {
+            user: &new.user,
+            member: reverse_index_member(new.token, new.id),
+            kept_until_ms,
+            max: MAX_TAKEOVERS_PER_USER,
+            started_at_ms,
+        };
+        ((self.keys.taken_over(&new.user), HashTag::of_user(&new.user)), args)
     }
 
     /// Adds a takeover to the index of the user taken over.
@@ -86,20 +132,8 @@ impl RedisStore {
         new: &NewTakeover,
         call: &Call<'_>,
     ) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            user: &'a str,
-            member: String,
-            kept_until_ms: u64,
-            max: usize,
-        }
-        let args = Args {
-            user: &new.user,
-            member: reverse_index_member(new.token, new.id),
-            kept_until_ms: new.ends_at_ms + self.limits.takeover_retention_ms,
-            max: MAX_TAKEOVERS_PER_USER,
-        };
-        let at = (self.keys.taken_over(&new.user), HashTag::of_user(&new.user));
+        let kept_until_ms = new.ends_at_ms + self.limits.takeover_retention_ms;
+        let (at, args) = self.takeover_entry(new, kept_until_ms, None);
         self.call_script(&ScriptCall::new(&self.scripts.add_takeover_entry, at, call, &args)).await.map(drop)
     }
 

@@ -124,6 +124,7 @@ impl RedisStore {
             }
             [Value::Int(1), revoked] => {
                 self.remember_new_token(token, &fields);
+                self.remember_done_request(call, hash_tag, Some(record.id));
                 Ok(Ok(self.void_revoked(hash_tag, locators(revoked)?, RevokeReason::Limit, call.now_ms)?))
             }
             _ => Err(unexpected("issue_token")),
@@ -146,7 +147,7 @@ impl RedisStore {
             once: Option<OnceArgs>,
         }
         let record = &token.record;
-        let once = call.once.map(|name| OnceArgs::of(name, Some(record.id)));
+        let once = self.once_args(call, record.id.hash_tag(), Some(record.id))?;
         let args = Args { user: record.user(), new: self.new_token_args(token), once };
         let at = (self.keys.token(record.id), record.id.hash_tag());
         self.run_script(ScriptCall::new(script, at, call, &args).with_bytes(field_args(fields))).await
@@ -236,7 +237,7 @@ impl RedisStore {
             confirm: change.confirm,
             rotate: change.rotate.map(RotateArgs::from),
             reason: change.revoke.map(|reason| reason.name()),
-            once: call.once.map(|name| OnceArgs::of(name, Some(id))),
+            once: self.once_args(call, id.hash_tag(), Some(id))?,
         };
         let new_hash = change.rotate.as_ref().map(|rotation| rotation.hash.as_bytes().as_slice());
         let at = (self.keys.token(id), id.hash_tag());
@@ -254,17 +255,28 @@ impl RedisStore {
         if answer == [Value::Int(9)] {
             return Ok(ChangeStep::Done(Err(self.done_before(id.hash_tag(), call.once).await?)));
         }
-        let [status, fields, last_access] = answer.as_slice() else {
+        self.change_step((id, change, call), &answer)
+    }
+
+    /// Reads the answer of lua/change_token.lua, and remembers the change if it was made.
+    fn change_step(
+        &self,
+        (id, change, call): (TokenId, &TokenChange, &Call<'_>),
+        answer: &[Value],
+    ) -> Result<ChangeStep, StoreError> {
+        let [status, fields, last_access] = answer else {
             return Ok(ChangeStep::Done(Err(Rejection::NotFound)));
         };
         let token = codec::token(id, fields, last_access)?.ok_or_else(|| unexpected("change_token"))?;
-        match (status, change.revoke) {
-            (Value::Int(1), Some(reason)) => {
-                self.changes.revoked.add(reason, 1);
-                self.remember_revoked([&id], reason, call.now_ms);
+        if *status == Value::Int(1) && (change.revoke.is_some() || change.edits()) {
+            match change.revoke {
+                Some(reason) => {
+                    self.changes.revoked.add(reason, 1);
+                    self.remember_revoked([&id], reason, call.now_ms);
+                }
+                None => self.remember_token(id, fields, last_access),
             }
-            (Value::Int(1), None) if change.edits() => self.remember_token(id, fields, last_access),
-            _ => {}
+            self.remember_done_request(call, id.hash_tag(), Some(id));
         }
         Ok(ChangeStep::Done(match status {
             Value::Int(2) if change.edits() => Err(Rejection::Revoked),

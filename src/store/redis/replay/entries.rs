@@ -6,6 +6,7 @@ use super::aged_map::Weigh;
 use super::packed_fields::PackedFields;
 use crate::foreign::ForeignDigest;
 use crate::model::device_key::DeviceId;
+use crate::model::idempotency::RequestName;
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{NewTakeover, TakeoverId};
 use crate::store::redis::schema::keys::Keys;
@@ -66,6 +67,7 @@ pub(crate) enum Change {
     Token(RememberedToken),
     Device(PackedFields),
     Takeover(Box<RememberedTakeover>),
+    Request(RememberedRequest),
 }
 
 /// A token as it was after its last change here.
@@ -87,12 +89,23 @@ pub(crate) struct RememberedTakeover {
     pub(crate) expires_at_ms: u64,
 }
 
+/// What is kept of a request with `Idempotency-Key`.
+#[derive(Clone, Debug)]
+pub(crate) struct RememberedRequest {
+    pub(crate) value: Box<[u8]>,
+    pub(crate) until_ms: u64,
+}
+
 /// What was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ChangeKey {
     Token(TokenId),
     Device(DeviceId),
     Takeover(TakeoverId),
+    /// The body of a request, and its answer if that is kept.
+    Request(RequestName),
+    /// What a request has made, in the slot of the user.
+    DoneRequest(HashTag, RequestName),
 }
 
 impl ChangeKey {
@@ -100,6 +113,8 @@ impl ChangeKey {
     pub(crate) fn hash_tag(&self) -> HashTag {
         match self {
             Self::Token(id) | Self::Device(id) | Self::Takeover(id) => id.hash_tag(),
+            Self::Request(name) => name.hash_tag(),
+            Self::DoneRequest(hash_tag, _) => *hash_tag,
         }
     }
 }
@@ -164,6 +179,7 @@ impl Weigh for Change {
                 token.fields.len() + alias
             }
             Self::Device(fields) => fields.len(),
+            Self::Request(request) => request.value.len(),
             Self::Takeover(takeover) => {
                 let NewTakeover { user, reason, .. } = &takeover.new;
                 let texts = user.len() + reason.as_ref().map_or(0, String::len) + takeover.actor.len();

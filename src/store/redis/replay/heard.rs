@@ -40,7 +40,7 @@ pub(crate) fn heard_ending(payload: &Value) -> Option<HeardEnding> {
 }
 
 fn ending(hash_tag: HashTag, user: &str, event: PackedEnding<'_>) -> Option<HeardEnding> {
-    let kind = EventKind::ALL.into_iter().find(|kind| kind.name() == event.kind)?;
+    let kind = EventKind::named(event.kind)?;
     let id = |locator: Option<&str>| TokenId::from_locator(hash_tag, locator?);
     let at_ms = event.at_ms;
     let other = |key, ending| Some(HeardEnding::Other(key, ending));

@@ -75,12 +75,10 @@ pub struct MergeTotals {
     pub counts: MergeCounts,
 }
 
-/// A copy of what is remembered, without the changes of revoked tokens.
-pub(crate) struct Recollection {
+/// A copy of remembered endings.
+pub(crate) struct RememberedEndings {
     pub(crate) revocations: Vec<(TokenId, RememberedRevocation)>,
-    pub(crate) endings: Vec<(EndingKey, Ending)>,
-    /// With the age of each.
-    pub(crate) changes: Vec<(ChangeKey, u64, Change)>,
+    pub(crate) others: Vec<(EndingKey, Ending)>,
 }
 
 /// Shows sizes only: users and hashes are in the entries.
@@ -213,7 +211,7 @@ impl ReplayMemory {
             ChangeKey::Device(id) => {
                 remembered.endings.get(&EndingKey::Device(id)) == Some(&Ending::DeviceRemoved)
             }
-            ChangeKey::Takeover(_) => false,
+            ChangeKey::Takeover(_) | ChangeKey::Request(_) | ChangeKey::DoneRequest(..) => false,
         };
         if has_ended {
             return;
@@ -256,20 +254,32 @@ impl ReplayMemory {
         }
     }
 
-    /// Copies what is remembered and `is_wanted`, by hash tag.
-    pub(crate) fn recollect(&self, is_wanted: impl Fn(HashTag) -> bool) -> Recollection {
+    /// Copies the endings that were heard of at `since_ms` on the boot time clock or later and that `is_wanted`, by hash tag.
+    pub(crate) fn endings(&self, since_ms: u64, is_wanted: impl Fn(HashTag) -> bool) -> RememberedEndings {
+        let remembered = self.remembered();
+        let revocations = remembered.revocations.iter().filter(|(_, at_ms, _)| *at_ms >= since_ms);
+        let others = remembered.endings.iter().filter(|(_, at_ms, _)| *at_ms >= since_ms);
+        let revocations = revocations.filter(|(id, ..)| is_wanted(id.hash_tag()));
+        let others = others.filter(|(key, ..)| is_wanted(key.hash_tag()));
+        RememberedEndings {
+            revocations: revocations.map(|(id, _, revocation)| (*id, *revocation)).collect(),
+            others: others.map(|(key, _, ending)| (key.clone(), ending.clone())).collect(),
+        }
+    }
+
+    /// Lists the changes that are younger than this. [`changes`](Self::changes) copies some of them: all may be large.
+    pub(crate) fn change_keys(&self, younger_than_ms: u64) -> Vec<ChangeKey> {
         let now_ms = self.clock.boottime_ms();
         let remembered = self.remembered();
-        let revocations = remembered.revocations.iter().map(|(id, _, revocation)| (*id, *revocation));
-        let endings = remembered.endings.iter().map(|(key, _, ending)| (key.clone(), ending.clone()));
-        let changes = remembered.changes.iter();
-        let changes =
-            changes.map(|(key, at_ms, change)| (*key, now_ms.saturating_sub(at_ms), change.clone()));
-        Recollection {
-            revocations: revocations.filter(|(id, _)| is_wanted(id.hash_tag())).collect(),
-            endings: endings.filter(|(key, _)| is_wanted(key.hash_tag())).collect(),
-            changes: changes.collect(),
-        }
+        let is_young = |at_ms: u64| now_ms.saturating_sub(at_ms) < younger_than_ms;
+        let young = remembered.changes.iter().filter(|(_, at_ms, _)| is_young(*at_ms));
+        young.map(|(key, ..)| *key).collect()
+    }
+
+    /// Copies these changes, as far as they are still remembered: the change of a token that was revoked meanwhile is not.
+    pub(crate) fn changes(&self, keys: &[ChangeKey]) -> Vec<(ChangeKey, Change)> {
+        let remembered = self.remembered();
+        keys.iter().filter_map(|key| Some((*key, remembered.changes.get(key)?.clone()))).collect()
     }
 
     /// Notes that an accepted master has proved its authority by a probe that was sent at `sent_at_ms` on the boot time clock.

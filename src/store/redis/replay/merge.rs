@@ -1,11 +1,12 @@
 //! Merging what is remembered into a master's data.
 //!
 //! The order is: endings first, then tokens and device keys, then takeovers, then the entries in other slots that name them.
-//! Each call is one token, device key or user, except that revocations go in batches.
+//! Revocations and tokens go in batches; each other call is one device key, takeover or user.
 //!
 //! **Traces outlive what they forbid.** A trace is kept for `trace_ms` from the merge, which is after the ending, which is after
 //! the change. A node merges no change older than `trace_ms`. So if it merges a change, the trace of its ending is still
-//! there. A revoked record is a trace, too: for `revoked-retention`, and if that is short, a trace is written beside it.
+//! there. A revoked record is a trace, too: for `revoked-retention`, and if that is short, a trace is written beside it. What
+//! leaves no record when it ends leaves a trace at once: a removed device key, an unlocked or erased user, a removed cut-off.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 
 use super::entries::{Change, ChangeKey, Ending, EndingKey};
-use super::memory::Recollection;
+use super::memory::RememberedEndings;
 use super::merge_counts::MergeCounts;
 use super::merge_run::run;
 use super::merged::{MergeTimes, Merged};
@@ -23,14 +24,13 @@ use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::store_error;
 use crate::store::redis::redis_store::RedisStore;
 use crate::token_string::HashTag;
+use crate::values::replay_window::least_retention_ms;
 
-/// How much longer than two windows a trace is kept at least: nodes merge at different times.
-const TRACE_MARGIN_MS: u64 = 60_000;
 /// The most steps of one erasure in a merge: each erases a hundred things.
 const ERASURE_STEPS: usize = 1000;
 
 /// Changes whose calls are made at once: they are copied for it.
-const AT_ONCE: usize = 1024;
+pub(super) const AT_ONCE: usize = 1024;
 
 impl RedisStore {
     /// Writes what this node remembers into the slots that `is_in` names, revocations first. `connection` leads to their
@@ -54,20 +54,32 @@ impl RedisStore {
         let is_by_slot = self.topology.map().is_by_slot();
         let is_in = |tag: HashTag| !is_by_slot || is_in(slot_of_tag(tag));
         let times = self.merge_times(now_ms);
-        let Recollection { mut revocations, endings, mut changes } = self.replay.recollect(is_in);
         // A trace may be gone after this time, so what is older is not created again. Its master was working meanwhile.
-        changes.retain(|(_, age_ms, _)| *age_ms < times.trace_ms);
+        let changes = self.replay.change_keys(times.trace_ms);
+        self.merge_endings(connection, self.replay.endings(0, is_in), times, &mut merged).await?;
 
-        // Before the revocations, which would end these takeovers now.
-        self.merge_endings(connection, &endings, is_takeover_end, times, &mut merged).await?;
-        run(connection, self.revocation_calls(&mut revocations, times), &mut merged).await?;
-        self.merge_endings(connection, &endings, |key| !is_takeover_end(key), times, &mut merged).await?;
-        self.merge_erasures(connection, &endings, times, &mut merged).await?;
-
-        let here: Vec<_> = changes.iter().filter(|(key, ..)| is_in(key.hash_tag())).collect();
-        self.merge_changes(connection, &here, |key| !is_takeover(key), times, &mut merged).await?;
-        self.merge_changes(connection, &here, is_takeover, times, &mut merged).await?;
+        let here: Vec<_> = changes.iter().filter(|key| is_in(key.hash_tag())).copied().collect();
+        let (takeovers, others): (Vec<_>, Vec<_>) = here.into_iter().partition(is_takeover);
+        self.merge_changes(connection, &others, times, &mut merged).await?;
+        self.merge_changes(connection, &takeovers, times, &mut merged).await?;
         self.merge_entries(connection, &changes, &is_in, times, &mut merged).await?;
+        Ok(merged)
+    }
+
+    /// Writes the endings of which this node has heard since `since_ms` on the boot time clock, as
+    /// [`merge_remembered`](Self::merge_remembered) does.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(super) async fn merge_endings_since(
+        &self,
+        connection: &mut MultiplexedConnection,
+        is_in: impl Fn(u16) -> bool,
+        (since_ms, now_ms): (u64, u64),
+    ) -> Result<Merged, RedisError> {
+        let (mut merged, is_by_slot) = (Merged::default(), self.topology.map().is_by_slot());
+        let endings = self.replay.endings(since_ms, |tag| !is_by_slot || is_in(slot_of_tag(tag)));
+        self.merge_endings(connection, endings, self.merge_times(now_ms), &mut merged).await?;
         Ok(merged)
     }
 
@@ -91,39 +103,49 @@ impl RedisStore {
     }
 
     fn merge_times(&self, now_ms: u64) -> MergeTimes {
-        let least_ms = 2 * self.replay.window_ms() + TRACE_MARGIN_MS;
-        MergeTimes { now_ms, trace_ms: least_ms.max(self.limits.revoked_retention_ms), least_ms }
+        MergeTimes {
+            now_ms,
+            trace_ms: self.trace_ms(),
+            least_ms: least_retention_ms(self.replay.window_ms()),
+        }
     }
 
-    /// Merges the endings of these things, erasures excepted.
+    /// Returns how long a trace of an ending is kept; 0 if nodes remember nothing.
+    pub(crate) fn trace_ms(&self) -> u64 {
+        match self.replay.is_on() {
+            true => least_retention_ms(self.replay.window_ms()).max(self.limits.revoked_retention_ms),
+            false => 0,
+        }
+    }
+
+    /// Merges endings.
     async fn merge_endings(
         &self,
         connection: &mut MultiplexedConnection,
+        RememberedEndings { mut revocations, others }: RememberedEndings,
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        let (takeovers, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(key, _)| matches!(key, EndingKey::Takeover(_)));
+        // Before the revocations, which would end these takeovers now.
+        self.merge_other_endings(connection, &takeovers, times, merged).await?;
+        run(connection, self.revocation_calls(&mut revocations, times), merged).await?;
+        self.merge_other_endings(connection, &others, times, merged).await?;
+        self.merge_erasures(connection, &others, times, merged).await
+    }
+
+    /// Merges endings besides the revocations of tokens, erasures excepted.
+    async fn merge_other_endings(
+        &self,
+        connection: &mut MultiplexedConnection,
         endings: &[(EndingKey, Ending)],
-        is_of: fn(&EndingKey) -> bool,
         times: MergeTimes,
         merged: &mut Merged,
     ) -> Result<(), RedisError> {
         for some in endings.chunks(AT_ONCE) {
-            let some = some.iter().filter(|(key, _)| is_of(key));
-            let calls = some.filter_map(|(key, ending)| self.ending_call(key, ending, times)).collect();
-            run(connection, calls, merged).await?;
-        }
-        Ok(())
-    }
-
-    /// Merges the changes of these things.
-    async fn merge_changes(
-        &self,
-        connection: &mut MultiplexedConnection,
-        changes: &[&(ChangeKey, u64, Change)],
-        is_of: fn(&ChangeKey) -> bool,
-        times: MergeTimes,
-        merged: &mut Merged,
-    ) -> Result<(), RedisError> {
-        for some in changes.chunks(AT_ONCE) {
-            let some = some.iter().filter(|(key, ..)| is_of(key));
-            let calls = some.filter_map(|(key, _, change)| self.change_call(key, change, times)).collect();
+            let calls =
+                some.iter().filter_map(|(key, ending)| self.ending_call(key, ending, times)).collect();
             run(connection, calls, merged).await?;
         }
         Ok(())
@@ -150,27 +172,52 @@ impl RedisStore {
         Ok(())
     }
 
+    /// Merges these changes.
+    async fn merge_changes(
+        &self,
+        connection: &mut MultiplexedConnection,
+        keys: &[ChangeKey],
+        times: MergeTimes,
+        merged: &mut Merged,
+    ) -> Result<(), RedisError> {
+        for some in keys.chunks(AT_ONCE) {
+            let (mut tokens, mut calls) = (Vec::new(), Vec::new());
+            for (key, change) in self.replay.changes(some) {
+                match (key, change) {
+                    (ChangeKey::Token(id), Change::Token(token)) => tokens.push((id, token)),
+                    (key, change) => calls.extend(self.change_call(key, &change, times)),
+                }
+            }
+            calls.extend(self.token_calls(tokens, times));
+            run(connection, calls, merged).await?;
+        }
+        Ok(())
+    }
+
     /// Writes the entries of the changes that are in these slots: of related objects, of takeovers, of imported device keys, and
     /// aliases. They may be in other slots than what they name.
     async fn merge_entries(
         &self,
         connection: &mut MultiplexedConnection,
-        changes: &[(ChangeKey, u64, Change)],
+        keys: &[ChangeKey],
         is_in: &(impl Fn(HashTag) -> bool + Sync),
         times: MergeTimes,
         merged: &mut Merged,
     ) -> Result<(), RedisError> {
-        for some in changes.chunks(AT_ONCE) {
+        for some in keys.chunks(AT_ONCE) {
             let mut calls = Vec::new();
-            for (key, _, change) in some.iter().filter(|(key, ..)| !merged.has_ended.contains(key)) {
+            for (key, change) in self.replay.changes(some) {
+                if merged.has_ended.contains(&key) {
+                    continue;
+                }
                 let ended_at_ms = match key {
                     ChangeKey::Takeover(id) => {
-                        let in_data = merged.takeover_ends.get(id).copied();
-                        in_data.or_else(|| self.replay.takeover_ended_at_ms(*id))
+                        let in_data = merged.takeover_ends.get(&id).copied();
+                        in_data.or_else(|| self.replay.takeover_ended_at_ms(id))
                     }
                     _ => None,
                 };
-                self.entry_calls((key, change), ended_at_ms, times, &mut calls);
+                self.entry_calls((&key, &change), ended_at_ms, times, &mut calls);
             }
             calls.retain(|(tag, _)| is_in(*tag));
             run(connection, calls.into_iter().map(|(_, call)| call).collect(), merged).await?;
@@ -182,10 +229,6 @@ impl RedisStore {
     pub(crate) async fn remove_entries_made_stale(&self, merged: &Merged, now_ms: u64) {
         self.remove_stale_entries(Priority::Normal, &merged.stale, now_ms).await;
     }
-}
-
-fn is_takeover_end(key: &EndingKey) -> bool {
-    matches!(key, EndingKey::Takeover(_))
 }
 
 fn is_takeover(key: &ChangeKey) -> bool {

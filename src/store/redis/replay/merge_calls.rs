@@ -25,6 +25,12 @@ use crate::token_string::{HashTag, TokenId};
 
 /// Revocations in one call: few enough to hold the server for well under a millisecond.
 const REVOCATIONS_PER_CALL: usize = 128;
+/// Tokens in one call, likewise.
+const TOKENS_PER_CALL: usize = 16;
+
+/// A token of a call as lua/merge_tokens.lua takes it: hash tag, locator, last access, number of its further arguments.
+type MergedToken = (String, String, u64, usize);
+
 impl RedisStore {
     /// Makes the call of a script; `note` reads its answer.
     pub(super) fn merge_call<'a>(
@@ -53,8 +59,7 @@ impl RedisStore {
             trace_ms: u64,
             least_ms: u64,
         }
-        let is_by_slot = self.topology.map().is_by_slot();
-        let slot = |id: &TokenId| if is_by_slot { slot_of_tag(id.hash_tag()) } else { 0 };
+        let slot = |id: &TokenId| self.merge_slot(*id);
         revocations.sort_by_cached_key(|(id, _)| slot(id));
         let chunks = revocations
             .chunk_by(|(one, _), (other, _)| slot(one) == slot(other))
@@ -72,6 +77,11 @@ impl RedisStore {
             Some(self.merge_call(&self.scripts.merge_revocations, at, &args, times, note))
         };
         chunks.filter_map(call).collect()
+    }
+
+    /// Returns the slot of a token; one for all, if all slots have the same master.
+    fn merge_slot(&self, id: TokenId) -> u16 {
+        if self.topology.map().is_by_slot() { slot_of_tag(id.hash_tag()) } else { 0 }
     }
 
     fn note_revocations(&self, merged: &mut Merged, answer: Value, times: MergeTimes) {
@@ -226,16 +236,14 @@ impl RedisStore {
         )
     }
 
-    /// Returns the call that merges a change.
+    /// Returns the call that merges a change of a device key or takeover.
     pub(super) fn change_call<'a>(
         &'a self,
-        key: &ChangeKey,
+        key: ChangeKey,
         change: &Change,
         times: MergeTimes,
     ) -> Option<MergeCall<'a>> {
-        let key = *key;
         match (key, change) {
-            (ChangeKey::Token(id), Change::Token(token)) => Some(self.token_call(id, token, times)),
             (ChangeKey::Device(id), Change::Device(fields)) => {
                 let device = decoded_device(id, fields)?;
                 Some(self.device_call(&device, fields, times))
@@ -245,23 +253,51 @@ impl RedisStore {
         }
     }
 
-    fn token_call<'a>(&'a self, id: TokenId, token: &RememberedToken, times: MergeTimes) -> MergeCall<'a> {
+    /// Returns the calls that merge tokens: on a Cluster, each is for one slot.
+    pub(super) fn token_calls<'a>(
+        &'a self,
+        mut tokens: Vec<(TokenId, RememberedToken)>,
+        times: MergeTimes,
+    ) -> Vec<MergeCall<'a>> {
+        let slot = |id: &TokenId| self.merge_slot(*id);
+        tokens.sort_by_cached_key(|(id, _)| slot(id));
+        let chunks = tokens
+            .chunk_by(|(one, _), (other, _)| slot(one) == slot(other))
+            .flat_map(|of_slot| of_slot.chunks(TOKENS_PER_CALL));
+        chunks.filter_map(|some| self.token_call(some, times)).collect()
+    }
+
+    fn token_call<'a>(
+        &'a self,
+        tokens: &[(TokenId, RememberedToken)],
+        times: MergeTimes,
+    ) -> Option<MergeCall<'a>> {
         #[derive(Serialize)]
         struct Args {
-            locator: String,
-            accessed_at_ms: u64,
+            tokens: Vec<MergedToken>,
             max_remembered: usize,
             trace_ms: u64,
         }
+        let (first, _) = tokens.first()?;
+        let packed = |(id, token): &(TokenId, RememberedToken)| {
+            let parts = token.fields.parts().count();
+            (id.hash_tag().to_string(), id.locator(), token.last_access_ms, parts)
+        };
         let args = Args {
-            locator: id.locator(),
-            accessed_at_ms: token.last_access_ms,
+            tokens: tokens.iter().map(packed).collect(),
             max_remembered: MAX_REMEMBERED_SECRETS,
             trace_ms: times.trace_ms,
         };
-        let at = (self.keys.token(id), id.hash_tag());
-        let note = move |merged: &mut Merged, answer| merged.note_change(ChangeKey::Token(id), answer);
-        self.merge_call(&self.scripts.merge_token, at, &args, times, note).with_fields(&token.fields)
+        let at = (self.keys.token(*first), first.hash_tag());
+        let ids: Vec<_> = tokens.iter().map(|(id, _)| *id).collect();
+        let note = move |merged: &mut Merged, answer| {
+            let statuses = read::<Vec<i64>>(answer).unwrap_or_default();
+            for (id, status) in ids.into_iter().zip(statuses) {
+                merged.note_change(ChangeKey::Token(id), status);
+            }
+        };
+        let call = self.merge_call(&self.scripts.merge_tokens, at, &args, times, note);
+        Some(tokens.iter().fold(call, |call, (_, token)| call.with_fields(&token.fields)))
     }
 
     fn device_call<'a>(
@@ -280,7 +316,9 @@ impl RedisStore {
         let (id, trace_ms) = (device.id, times.trace_ms);
         let args = Args { user: &device.user, uuid: &device.uuid, locator: id.locator(), trace_ms };
         let at = (self.keys.devices(&device.user), id.hash_tag());
-        let note = move |merged: &mut Merged, answer| merged.note_change(ChangeKey::Device(id), answer);
+        let note = move |merged: &mut Merged, answer| {
+            merged.note_change(ChangeKey::Device(id), read(answer).unwrap_or_default());
+        };
         self.merge_call(&self.scripts.merge_device, at, &args, times, note).with_fields(fields)
     }
 
@@ -314,7 +352,7 @@ impl RedisStore {
         let id = new.id;
         let note = move |merged: &mut Merged, answer| {
             let Some((status, ended_at_ms)) = read::<(i64, u64)>(answer) else { return };
-            merged.note_change(ChangeKey::Takeover(id), Value::Int(status));
+            merged.note_change(ChangeKey::Takeover(id), status);
             if ended_at_ms > 0 {
                 merged.takeover_ends.insert(id, ended_at_ms);
             }

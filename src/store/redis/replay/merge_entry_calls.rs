@@ -1,22 +1,18 @@
 //! The calls of a merge that write entries in other slots than the thing that they name.
 
 use redis::{Value, cmd};
-use serde::Serialize;
 
-use super::entries::{Change, ChangeKey, RememberedTakeover};
+use super::entries::{Change, ChangeKey, RememberedRequest, RememberedTakeover};
 use super::merge_calls::{as_answer, decoded_device};
 use super::merge_run::{MergeCall, MergeCommand};
 use super::merged::MergeTimes;
 use super::packed_fields::PackedFields;
 use crate::foreign::UuidDigest;
-use crate::model::device_import::MAX_USERS_PER_UUID;
 use crate::model::device_key::DeviceKey;
-use crate::model::takeover::MAX_TAKEOVERS_PER_USER;
-use crate::model::token::Token;
+use crate::model::idempotency::BodyDigest;
+use crate::model::token::{RelatedObject, Token};
 use crate::store::redis::redis_store::RedisStore;
-use crate::store::redis::schema::codec::takeover as takeover_codec;
 use crate::store::redis::schema::codec::token::record as token_codec;
-use crate::store::redis::schema::keys::ObjectName;
 use crate::token_string::{HashTag, TokenId};
 
 /// A call, and the hash tag of its keys.
@@ -49,7 +45,7 @@ impl RedisStore {
                     return;
                 }
                 for object in &token.details.related_objects {
-                    calls.push(self.object_entry_call(&token, ObjectName::of(object), times));
+                    calls.push(self.object_entry_call(&token, object, times));
                 }
             }
             (ChangeKey::Device(id), Change::Device(fields)) => {
@@ -65,51 +61,50 @@ impl RedisStore {
                     calls.push(self.takeover_entry_call(takeover, kept_until_ms, times));
                 }
             }
+            (ChangeKey::Request(name), Change::Request(request)) => {
+                // A value with the answer takes the place of one without.
+                let replaces = request.value.len() > BodyDigest::BYTES;
+                calls.extend(self.request_call((self.keys.request(*name), key), request, replaces, times));
+            }
+            (ChangeKey::DoneRequest(tag, name), Change::Request(request)) => {
+                let at = (self.keys.done_request(*tag, *name), key);
+                calls.extend(self.request_call(at, request, false, times));
+            }
             _ => {}
         }
+    }
+
+    /// Returns the call that writes what is kept of a request, unless its time is over.
+    fn request_call<'a>(
+        &self,
+        (key, of): (String, &ChangeKey),
+        request: &RememberedRequest,
+        replaces: bool,
+        times: MergeTimes,
+    ) -> Option<TaggedCall<'a>> {
+        let ttl_ms = request.until_ms.checked_sub(times.now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
+        let mut set = cmd("SET");
+        set.arg(key).arg(&*request.value).arg("PX").arg(ttl_ms);
+        if !replaces {
+            set.arg("NX");
+        }
+        let call = MergeCall { command: MergeCommand::Plain(set), note: Box::new(|_, _| {}) };
+        Some((of.hash_tag(), call))
     }
 
     fn object_entry_call<'a>(
         &'a self,
         token: &Token,
-        ObjectName { hash_tag, name }: ObjectName,
+        object: &RelatedObject,
         times: MergeTimes,
     ) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            object: &'a str,
-            token: String,
-            max: usize,
-            kept_until_ms: u64,
-            merges: bool,
-        }
-        let args = Args {
-            merges: true,
-            object: &name,
-            token: token.record.id.to_string(),
-            // What was acknowledged had room.
-            max: usize::MAX >> 12,
-            kept_until_ms: token.record.ends_at_ms + self.limits.stale_grace_ms,
-        };
-        let at = (self.keys.key('r', hash_tag, &name), hash_tag);
-        (hash_tag, self.merge_call(&self.scripts.add_object_entry, at, &args, times, |_, _| {}))
+        let (at, args) = self.object_entry(object, (token.record.id, token.record.ends_at_ms), None);
+        (at.1, self.merge_call(&self.scripts.add_object_entry, at, &args, times, |_, _| {}))
     }
 
     fn device_entry_call<'a>(&'a self, device: &DeviceKey, times: MergeTimes) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            uuid: &'a str,
-            device: String,
-            max: usize,
-            kept_until_ms: u64,
-        }
-        let digest = UuidDigest::of(&device.uuid);
-        let (uuid, kept_until_ms) = (digest.name(), device.expires_at_ms);
-        let args =
-            Args { uuid: &uuid, device: device.id.to_string(), max: MAX_USERS_PER_UUID, kept_until_ms };
-        let at = (self.keys.imported_devices(&digest), digest.hash_tag());
-        let call = self.merge_call(&self.scripts.add_device_entry, at, &args, times, |_, _| {});
-        (digest.hash_tag(), call)
+        let (at, args) = self.device_entry(&UuidDigest::of(&device.uuid), (device.id, device.expires_at_ms));
+        (at.1, self.merge_call(&self.scripts.add_device_entry, at, &args, times, |_, _| {}))
     }
 
     fn takeover_entry_call<'a>(
@@ -118,24 +113,8 @@ impl RedisStore {
         kept_until_ms: u64,
         times: MergeTimes,
     ) -> TaggedCall<'a> {
-        #[derive(Serialize)]
-        struct Args<'a> {
-            user: &'a str,
-            member: String,
-            kept_until_ms: u64,
-            max: usize,
-            started_at_ms: u64,
-        }
-        let args = Args {
-            user: &new.user,
-            member: takeover_codec::reverse_index_member(new.token, new.id),
-            kept_until_ms,
-            max: MAX_TAKEOVERS_PER_USER,
-            started_at_ms: *created_at_ms,
-        };
-        let tag = HashTag::of_user(&new.user);
-        let at = (self.keys.taken_over(&new.user), tag);
-        (tag, self.merge_call(&self.scripts.add_takeover_entry, at, &args, times, |_, _| {}))
+        let (at, args) = self.takeover_entry(new, kept_until_ms, Some(*created_at_ms));
+        (at.1, self.merge_call(&self.scripts.add_takeover_entry, at, &args, times, |_, _| {}))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Runs script calls on a given connection, as pipelines.
 
+use std::pin::pin;
+
+use futures_util::{StreamExt as _, stream};
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use redis::{Cmd, RedisError, Value, pipe};
+use redis::{Cmd, Pipeline, RedisError, Value, pipe};
 
 use super::merged::Merged;
 use super::packed_fields::PackedFields;
@@ -11,7 +14,9 @@ use crate::store::redis::schema::script::Script;
 /// Calls in one pipeline.
 const CALLS_PER_PIPELINE: usize = 64;
 /// Bytes of arguments in one pipeline, if it has several calls.
-const PIPELINE_BYTES: usize = 512 * 1024;
+const PIPELINE_BYTES: usize = 256 * 1024;
+/// Pipelines under way at once: the server works on one while this node makes the next.
+const PIPELINES_AT_ONCE: usize = 2;
 
 /// Notes a command's answer in the result of the merge.
 pub(super) type Note<'a> = Box<dyn FnOnce(&mut Merged, Value) + Send + 'a>;
@@ -90,59 +95,81 @@ impl CallError {
     }
 }
 
-/// Makes the calls in their order, and notes what they answer.
+/// Makes the calls, and notes what they answer. Several may be under way at once.
 ///
 /// # Errors
-/// The connection broke, or the server refuses to be written to. The calls before it are done.
+/// The connection broke, or the server refuses to be written to. Some of the calls may be done.
 pub(super) async fn run(
     connection: &mut MultiplexedConnection,
     calls: Vec<MergeCall<'_>>,
     merged: &mut Merged,
 ) -> Result<(), RedisError> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let (shared, batches) = (connection.clone(), batches(calls));
+    let pipelines: Vec<_> = batches.iter().map(|batch| (pipeline_of(batch), batch.len())).collect();
+    let sent = stream::iter(pipelines).map(|pipeline| send(shared.clone(), pipeline));
+    let mut answers = pin!(sent.buffered(PIPELINES_AT_ONCE));
+    for batch in batches {
+        let Some(answers) = answers.next().await else { break };
+        for (call, answer) in batch.into_iter().zip(answers?) {
+            note(connection, call, answer, merged).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Divides the calls into pipelines.
+fn batches(calls: Vec<MergeCall<'_>>) -> Vec<Vec<MergeCall<'_>>> {
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
     for call in calls {
         bytes += call.bytes();
         batch.push(call);
         if batch.len() >= CALLS_PER_PIPELINE || bytes >= PIPELINE_BYTES {
-            run_batch(connection, std::mem::take(&mut batch), merged).await?;
+            batches.push(std::mem::take(&mut batch));
             bytes = 0;
         }
     }
-    run_batch(connection, batch, merged).await
+    batches.extend((!batch.is_empty()).then_some(batch));
+    batches
 }
 
-async fn run_batch(
-    connection: &mut MultiplexedConnection,
-    batch: Vec<MergeCall<'_>>,
-    merged: &mut Merged,
-) -> Result<(), RedisError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
+fn pipeline_of(batch: &[MergeCall<'_>]) -> Pipeline {
     let mut pipeline = pipe();
-    for call in &batch {
+    for call in batch {
         pipeline.add_command(call.command());
     }
-    let answers = connection.req_packed_commands(&pipeline, 0, batch.len()).await?;
-    for (call, answer) in batch.into_iter().zip(answers) {
-        merged.counts.sent += 1;
-        let mut answer = answer.extract_error();
-        if matches!(answer.as_ref().map_err(CallError::of), Err(CallError::UnknownScript))
-            && let MergeCommand::Script { script, key, args } = &call.command
-        {
-            answer = script.run(connection, &[key], &slices(args)).await;
-        }
-        match answer {
-            Ok(answer) => (call.note)(merged, answer),
-            Err(error) => match CallError::of(&error) {
-                CallError::SlotMoves => merged.counts.moved += 1,
-                CallError::Refused => {
-                    merged.counts.failed += 1;
-                    tracing::warn!(error = describe(&error), "remembered change not merged");
-                }
-                CallError::UnknownScript | CallError::Fatal => return Err(error),
-            },
-        }
+    pipeline
+}
+
+async fn send(
+    mut connection: MultiplexedConnection,
+    (pipeline, calls): (Pipeline, usize),
+) -> Result<Vec<Value>, RedisError> {
+    connection.req_packed_commands(&pipeline, 0, calls).await
+}
+
+async fn note(
+    connection: &mut MultiplexedConnection,
+    call: MergeCall<'_>,
+    answer: Value,
+    merged: &mut Merged,
+) -> Result<(), RedisError> {
+    merged.counts.sent += 1;
+    let mut answer = answer.extract_error();
+    if matches!(answer.as_ref().map_err(CallError::of), Err(CallError::UnknownScript))
+        && let MergeCommand::Script { script, key, args } = &call.command
+    {
+        answer = script.run(connection, &[key], &slices(args)).await;
+    }
+    match answer {
+        Ok(answer) => (call.note)(merged, answer),
+        Err(error) => match CallError::of(&error) {
+            CallError::SlotMoves => merged.counts.moved += 1,
+            CallError::Refused => {
+                merged.counts.failed += 1;
+                tracing::warn!(error = describe(&error), "remembered change not merged");
+            }
+            CallError::UnknownScript | CallError::Fatal => return Err(error),
+        },
     }
     Ok(())
 }

@@ -9,8 +9,11 @@ use super::merge_counts::MergeCounts;
 use crate::model::takeover::TakeoverId;
 use crate::store::redis::operations::stale_entries::StaleEntry;
 
-/// The status of a script that found that the thing has ended.
+/// The statuses of the scripts about changes.
+const CREATED: i64 = 1;
+const CHANGED: i64 = 2;
 const ENDED: i64 = 3;
+const CORRUPT: i64 = 4;
 
 /// The result of a merge.
 #[derive(Default)]
@@ -38,11 +41,12 @@ pub(super) struct MergeTimes {
 
 impl Merged {
     /// Notes the status that a script about a change has answered.
-    pub(super) fn note_change(&mut self, key: ChangeKey, answer: Value) {
-        match answer {
-            Value::Int(1) => self.counts.recreated += 1,
-            Value::Int(2) => self.counts.changed += 1,
-            Value::Int(ENDED) => drop(self.has_ended.insert(key)),
+    pub(super) fn note_change(&mut self, key: ChangeKey, status: i64) {
+        match status {
+            CREATED => self.counts.recreated += 1,
+            CHANGED => self.counts.changed += 1,
+            ENDED => drop(self.has_ended.insert(key)),
+            CORRUPT => self.counts.failed += 1,
             _ => {}
         }
     }

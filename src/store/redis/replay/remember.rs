@@ -3,20 +3,22 @@
 use redis::Value;
 
 use super::entries::{
-    Change, ChangeKey, CutoffSetting, Ending, EndingKey, HeardEnding, RememberedRevocation,
-    RememberedTakeover, RememberedToken,
+    Change, ChangeKey, CutoffSetting, Ending, EndingKey, HeardEnding, RememberedRequest,
+    RememberedRevocation, RememberedTakeover, RememberedToken,
 };
 use super::packed_fields::PackedFields;
 use crate::foreign::ForeignDigest;
 use crate::model::cutoff::Cutoff;
 use crate::model::device_key::DeviceId;
+use crate::model::idempotency::{IdempotentRequest, REMEMBERED_MS};
 use crate::model::revoke_reason::RevokeReason;
 use crate::model::takeover::{NewTakeover, TakeoverId};
 use crate::model::token::Token;
+use crate::store::call::Call;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::redis::schema::codec::primitives::{bytes, field_args};
 use crate::store::redis::schema::codec::token::record as codec;
-use crate::token_string::TokenId;
+use crate::token_string::{HashTag, TokenId};
 
 /// The fields of a hash, as they are given to a script.
 type FieldList = [(&'static str, Vec<u8>)];
@@ -89,6 +91,25 @@ impl RedisStore {
         let takeover =
             RememberedTakeover { new: new.clone(), actor: actor.into(), created_at_ms, expires_at_ms };
         self.replay.keep(ChangeKey::Takeover(new.id), Change::Takeover(Box::new(takeover)));
+    }
+
+    /// Remembers a request, and its answer if that is kept. Any later value counts.
+    pub(crate) fn remember_request(&self, request: &IdempotentRequest, answer: &[u8], now_ms: u64) {
+        let value = [request.body.as_bytes(), answer].concat();
+        self.keep_request(ChangeKey::Request(request.name), value, now_ms);
+    }
+
+    /// Remembers what a request with a name has made, if the call is one.
+    pub(crate) fn remember_done_request(&self, call: &Call<'_>, hash_tag: HashTag, made: Option<TokenId>) {
+        if let Some(name) = call.once {
+            let made = made.map(|id| id.to_string()).unwrap_or_default();
+            self.keep_request(ChangeKey::DoneRequest(hash_tag, name), made.into_bytes(), call.now_ms);
+        }
+    }
+
+    fn keep_request(&self, key: ChangeKey, value: Vec<u8>, now_ms: u64) {
+        let request = RememberedRequest { value: value.into(), until_ms: now_ms + REMEMBERED_MS };
+        self.replay.keep(key, Change::Request(request));
     }
 
     /// Remembers that these tokens were revoked.

@@ -4,12 +4,38 @@
 //! logged out. A revocation of all tokens of a user is done and reported as an error, too: it may have missed tokens, and
 //! the client repeats it.
 
+use std::time::Duration;
+
 use crate::store::error::StoreError;
 use crate::store::redis::redis_store::RedisStore;
 use crate::store::rejection::{Outcome, Rejection};
 use crate::token_string::HashTag;
 
+/// How long other nodes may take to merge after this node has accepted other data than before.
+pub(super) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
+/// The longest that a node settles because others merge. A node that takes longer is given up.
+pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(60);
+
+/// The masters that a node waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitingMasters {
+    /// Masters into whose data this node is merging: it serves nothing of them.
+    pub merging: usize,
+    /// Masters that settle: other nodes may be merging, so this node refuses nothing there.
+    pub settling: usize,
+}
+
 impl RedisStore {
+    /// Counts the masters that this node waits for.
+    pub(crate) fn waiting_masters(&self) -> WaitingMasters {
+        let now_ms = self.node_cache.clock.boottime_ms();
+        let masters = self.masters_with_tokens();
+        WaitingMasters {
+            merging: masters.iter().filter(|master| master.data.is_merging()).count(),
+            settling: masters.iter().filter(|master| master.data.is_settling(now_ms)).count(),
+        }
+    }
+
     /// Returns whether another node may be about to write what this node does not find under this hash tag.
     pub(crate) fn is_settling(&self, hash_tag: HashTag) -> bool {
         self.topology.is_settling(hash_tag, self.node_cache.clock.boottime_ms())

@@ -6,7 +6,7 @@ use super::aged_map::Bounds;
 use super::entries::{
     Change, ChangeKey, Ending, EndingKey, HeardEnding, RememberedRevocation, RememberedToken,
 };
-use super::memory::{Recollection, ReplayMemory, ReplaySize};
+use super::memory::{ReplayMemory, ReplaySize};
 use super::packed_fields::PackedFields;
 use crate::clock::Clock;
 use crate::model::revoke_reason::RevokeReason;
@@ -42,12 +42,12 @@ fn token(text: &str) -> Change {
 
 /// Returns the tokens whose changes are remembered, with the texts of their fields.
 fn changes(memory: &ReplayMemory) -> Vec<(ChangeKey, String)> {
-    let Recollection { changes, .. } = memory.recollect(|_| true);
+    let changes = memory.changes(&memory.change_keys(u64::MAX));
     let text = |change: &Change| match change {
         Change::Token(token) => String::from_utf8(token.fields.parts().nth(1).unwrap().to_vec()).unwrap(),
         _ => String::new(),
     };
-    changes.iter().map(|(key, _, change)| (*key, text(change))).collect()
+    changes.iter().map(|(key, change)| (*key, text(change))).collect()
 }
 
 /// Returns the map of two masters, each with half of the slots.
@@ -142,6 +142,24 @@ fn a_window_of_zero_remembers_nothing() {
     memory.hear(revoked(id("alice", 1)));
     memory.keep(ChangeKey::Token(id("alice", 2)), token("x"));
     assert!(memory.is_empty() && !memory.is_on());
+}
+
+#[test]
+fn the_table_of_what_is_remembered_has_every_script_that_writes() {
+    let table = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let first_cells = table.filter_map(|row| row.split(" | ").next());
+    let mut told: Vec<_> =
+        first_cells.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis/schema/lua");
+    let files =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = files.filter_map(|file| Some(file.strip_suffix(".lua")?.to_owned()));
+    let is_told =
+        |name: &String| !["read_", "check_", "verify_", "merge_"].iter().any(|start| name.starts_with(start));
+    let mut writing: Vec<_> = names.filter(is_told).collect();
+    told.sort_unstable();
+    writing.sort_unstable();
+    assert_eq!(told, writing);
 }
 
 #[test]

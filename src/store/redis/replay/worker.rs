@@ -6,12 +6,14 @@
 //! | being merged into: its connections wait | the merge is done and the data is still the same |
 //! | accepted: it is used | a heartbeat finds other data, or the server is no longer a master |
 //!
-//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, what it does
-//! not find may be what another node is about to write: such an answer is an error and no refusal.
+//! Other nodes merge at the same time. For `REPLAY_SETTLE` after this node has accepted other data than before, and as long as
+//! another node says that it still merges (`merge_sign`), what it does not find may be what another node is about to write:
+//! such an answer is an error and no refusal.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -19,19 +21,23 @@ use redis::aio::MultiplexedConnection;
 
 use super::merge_counts::MergeCounts;
 use super::merged::Merged;
+use super::settling::{LONGEST_SETTLE, REPLAY_SETTLE};
 use crate::store::redis::cluster::address::ServerAddress;
 use crate::store::redis::cluster::authority;
+use crate::store::redis::cluster::data_identity::DataIdentity;
 use crate::store::redis::cluster::master::Master;
-use crate::store::redis::cluster::master_data::{AcceptanceAttempt, DataIdentity};
+use crate::store::redis::cluster::master_data::AcceptanceAttempt;
 use crate::store::redis::cluster::slot_set::SlotSet;
+use crate::store::redis::cluster::slots::slot_of_tag;
 use crate::store::redis::errors::described;
 use crate::store::redis::redis_store::RedisStore;
+use crate::store::redis::schema::keys::Keys;
 
-/// How long other nodes may take to merge after this node has accepted other data than before.
-pub(crate) const REPLAY_SETTLE: Duration = Duration::from_secs(3);
 /// The longest that a merge waits for one answer: longer than `redis-timeout`, because a merge that is given up begins
 /// again from its start.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after a merge messages of a former master may still arrive.
+const LATE_MESSAGES: Duration = Duration::from_secs(1);
 /// The pause between two looks at the data of a master, if no tracking connection looks at it.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -55,6 +61,7 @@ impl RedisStore {
                 let took_ms = self.node_cache.clock.boottime_ms() - began_ms;
                 self.accept_merged(master, attempt, &data, took_ms);
                 self.remove_entries_made_stale(&data.merged, self.node_cache.clock.now_ms()).await;
+                self.merge_late_endings(master, &data, began_ms).await;
             }
             Err(reason) => {
                 tracing::debug!(reason, master = %master.address, "redis data not accepted");
@@ -63,7 +70,7 @@ impl RedisStore {
         }
     }
 
-    /// Accepts data at once if nothing is remembered. Otherwise returns the attempt.
+    /// Accepts data at once if nothing is remembered, and no message of a former master may come. Otherwise returns the attempt.
     pub(crate) fn accept_unmerged(
         &self,
         master: &Arc<Master>,
@@ -72,7 +79,8 @@ impl RedisStore {
     ) -> Option<AcceptanceAttempt> {
         let map = self.topology.map();
         let is_gone = master.may_have_tokens() && !map.contains(master);
-        if is_gone || !self.replay.is_empty() {
+        let may_hear = self.replay.is_on() && attempt.is_change(identity);
+        if is_gone || may_hear || !self.replay.is_empty() {
             return Some(attempt);
         }
         let (identity, slots) = (identity.clone(), map.slots_of(master));
@@ -92,9 +100,17 @@ impl RedisStore {
         let settles = is_change && self.replay.is_on() && self.may_others_remember();
         if settles {
             // Before the first answer.
-            master.data.settle_until(self.node_cache.clock.boottime_ms() + REPLAY_SETTLE.as_millis() as u64);
+            let end_ms = |of: Duration| self.node_cache.clock.boottime_ms() + of.as_millis() as u64;
+            master.data.settle(end_ms(REPLAY_SETTLE), end_ms(LONGEST_SETTLE));
+        }
+        let has_cutoffs = is_change && self.has_cutoffs(&data.slots);
+        if has_cutoffs {
+            self.cutoff_data.fetch_add(1, Ordering::SeqCst);
         }
         attempt.accept(&data.identity, data.slots.clone());
+        if has_cutoffs {
+            self.feed.read_cutoffs_again();
+        }
         self.replay.note_merge(data.merged.counts, took_ms);
         if is_change {
             let MergeCounts { sent, revoked, ended, recreated, changed, moved, failed } = data.merged.counts;
@@ -103,6 +119,10 @@ impl RedisStore {
                 %master, sent, revoked, ended, recreated, changed, moved, failed, took_ms, settles, "redis data accepted"
             );
         }
+    }
+
+    fn has_cutoffs(&self, slots: &SlotSet) -> bool {
+        !self.topology.map().is_by_slot() || slots.contains(slot_of_tag(Keys::cutoff_tag()))
     }
 
     /// Whether another node may remember what this one does not. A server of a Cluster counts only its own subscribers.
@@ -148,17 +168,52 @@ impl RedisStore {
         connection: &mut MultiplexedConnection,
         slots: &SlotSet,
     ) -> Result<Merged, String> {
+        if self.replay.is_empty() {
+            return Ok(Merged::default());
+        }
         connection.set_response_timeout(MERGE_TIMEOUT.max(self.timeout()));
-        let now_ms = self.node_cache.clock.now_ms();
-        self.merge_remembered(connection, &|slot| slots.contains(slot), now_ms).await.map_err(described)
+        let (now_ms, signed) = (self.node_cache.clock.now_ms(), connection.clone());
+        let is_in = |slot| slots.contains(slot);
+        self.with_sign(&signed, slots, self.merge_remembered(connection, &is_in, now_ms))
+            .await
+            .map_err(described)
     }
 
-    /// Runs the worker that merges into slots which move to a master, and without a near cache looks at the data of each
-    /// master. Ends with its runtime.
+    /// Merges the endings of which this node has heard since a merge began: the last messages of a former master may arrive
+    /// after that.
+    async fn merge_late_endings(&self, master: &Arc<Master>, data: &MergedData, since_ms: u64) {
+        tokio::time::sleep(LATE_MESSAGES).await;
+        if !data.identity.is_accepted() {
+            return;
+        }
+        let merge = async {
+            let mut connection = self.topology.connector.connect(&master.address).await.map_err(described)?;
+            let times = (since_ms, self.node_cache.clock.now_ms());
+            let merged =
+                self.merge_endings_since(&mut connection, |slot| data.slots.contains(slot), times).await;
+            match data.identity.lasts(&mut connection).await {
+                Ok(true) => merged.map_err(described),
+                Ok(false) => Err("the server has other data by now".into()),
+                Err(error) => Err(described(error)),
+            }
+        };
+        match merge.await {
+            Ok(merged) => self.remove_entries_made_stale(&merged, self.node_cache.clock.now_ms()).await,
+            Err(reason) => {
+                tracing::debug!(reason, master = %master.address, "late endings not merged");
+                // The data is merged into as a whole when it is accepted again.
+                master.data.renounce();
+            }
+        }
+    }
+
+    /// Runs the worker that merges into slots which move to a master, without a near cache looks at the data of each master, and
+    /// waits for the merges of other nodes. Ends with its runtime.
     pub(crate) async fn watch_data(&self) -> Infallible {
         tokio::select! {
             never = self.merge_into_gained_slots() => never,
             never = self.look_at_data() => never,
+            never = self.look_for_signs() => never,
         }
     }
 

@@ -192,6 +192,16 @@ impl Keys {
         HashTag::of_user("cutoffs")
     }
 
+    /// The reports of the nodes about themselves.
+    pub fn node_reports(&self) -> String {
+        self.key('m', Self::node_tag(), "nodes")
+    }
+
+    /// The hash tag of the nodes' reports.
+    pub fn node_tag() -> HashTag {
+        HashTag::of_user("nodes")
+    }
+
     /// A key that never exists: deleting it checks that the server takes writes.
     pub fn probe(&self) -> String {
         format!("{}m:probe", self.prefix)
@@ -203,8 +213,8 @@ impl Keys {
             .map(|kind| format!("{}{kind}:{{-}}:-", self.prefix));
         tagged
             .into_iter()
-            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease()])
-            .chain([self.probe(), self.probe_at("-")])
+            .chain([self.token_key(), self.schema(), self.cutoffs(), self.walk_lease(), self.node_reports()])
+            .chain([self.probe(), self.probe_at("-"), self.merging_at("-")])
             .collect()
     }
 
@@ -222,6 +232,11 @@ impl Keys {
     /// Such a key in the slot of this hash tag.
     pub fn probe_at(&self, tag: &str) -> String {
         format!("{}m:probe:{{{tag}}}", self.prefix)
+    }
+
+    /// The sign, in the slot of this hash tag, that a node is merging into the data of the master of that slot.
+    pub fn merging_at(&self, tag: &str) -> String {
+        format!("{}m:merging:{{{tag}}}", self.prefix)
     }
 }
 
@@ -275,6 +290,7 @@ mod tests {
         assert_eq!(keys.schema(), "dw:m:schema");
         assert_eq!(keys.cutoffs(), "dw:m:{01c1}:cutoffs");
         assert_eq!(keys.walk_lease(), "dw:m:{01c1}:walk");
+        assert_eq!(keys.node_reports(), "dw:m:{703f}:nodes");
         assert_eq!(keys.probe(), "dw:m:probe");
         assert_eq!(keys.probe_at("8c4d"), "dw:m:probe:{8c4d}");
     }

@@ -24,12 +24,14 @@
 //! | `dw:g:{a}:<uuid>` | sorted set | reverse index: the ids of the device keys that were imported with a uuid, by its digest, written after the keys; an entry without a key keeps a removed key from being imported again | until the longest-lived entry expires |
 //! | `dw:i:{n}:<request>` | string | a request with `Idempotency-Key`, by the hash of its name: the hash of its body (16 bytes), and the answer of an import ([`idempotency`](crate::model::idempotency)) | 10 min |
 //! | `dw:j:{s}:<request>` | string | the id of the token that the request has made, or nothing for a device key; in the user's slot, so it is written with the change | 10 min |
-//! | `dw:q:{s}:<locator>` | string | a trace of an ending that a node merged ([`replay`](crate::store::redis::replay)): the token, takeover or device key must not come back. Empty; of a takeover, when it ended (ms); of a deactivated device key, the version. `dw:q:{01c1}:<name>`: when the cut-off was removed (ms) | `revoked-retention`, but at least 2 × `replay-window` and a minute |
+//! | `dw:q:{s}:<locator>` | string | a trace of an ending ([`replay`](crate::store::redis::replay)), left by a merge or by the removal of a device key: the token, takeover or device key must not come back. Empty; of a takeover, when it ended (ms); of a deactivated device key, the version. `dw:q:{01c1}:<name>`: when the cut-off was removed (ms) | `revoked-retention`, but at least 2 × `replay-window` and a minute |
 //! | `dw:y:{s}:<user>` | hash | traces of a user: `e` when the user was erased, `l` when last unlocked (ms) | likewise |
 //! | `dw:m:check-key` | string | the token key that all nodes share: it signs unless `token-keys` is set, and always verifies | none |
 //! | `dw:m:schema` | string | the schema version | none |
 //! | `dw:m:{01c1}:cutoffs` | hash | the cut-offs: name to time, time of setting and progress ([`codec::cutoff`]); in one slot, so all of them are read and set in one step | none |
 //! | `dw:m:{01c1}:walk` | string | the random name of the node that walks over all tokens, for the cut-offs | 10 s after its last step |
+//! | `dw:m:{703f}:nodes` | hash | the nodes' reports about themselves: random name of the node to the time of writing and the report ([`codec::node_report`]); no data of a token, and under no client tracking | 5 min after the last report |
+//! | `dw:m:merging:{s}` | string | empty: a node is merging what it remembers into the master of this slot, the first one that can have tokens | 3 s after its last sign |
 //! | `dw:m:probe`, `dw:m:probe:{s}` | | never exist: deleting one checks that the server takes writes; on a Cluster, in a slot of that master | |
 //! | `dw:events:<db>:endings` | channel | the events that every node hears as they happen: revocations, ends of takeovers and device keys, locks, erasures, cut-offs; channels are not divided by database | |
 //! | `dw:events:<db>` | channel | all other events; a node subscribes while somebody reads its feed | |
@@ -68,6 +70,7 @@
 //! | field `p` of a token | when eight later secrets are remembered as rotated out |
 //! | field `q` of a token | a minute later with the next change of the token's related objects, or when the token is revoked |
 //! | field `t` of a token | when the takeover ends, or the next one starts |
+//! | `dw:m:{…}:nodes` | when the node stops; once a report is 5 min old, or of the oldest nodes above 128, by the first report of another node |
 //!
 //! An erasure of the user removes all keys of the user except the marker of a lock, `dw:j` and traces, and the entries of these in other slots.
 //!

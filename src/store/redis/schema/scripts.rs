@@ -52,8 +52,12 @@ const SHORT_EVENT: &str = lua!("shared/short_event");
 /// Follows [`USER`] in the scripts that make room for a token.
 const MAKING_ROOM: &str =
     concat!(lua!("shared/index_entries"), lua!("shared/issuing"), lua!("shared/making_room"));
+/// Follows [`USER`] in the scripts whose endings must not be undone by a merge.
+const TRACES: &str = lua!("shared/traces");
 /// Follows [`USER`] in the scripts that merge what a node remembers.
-const MERGING: &str = lua!("shared/merging");
+const MERGING: &str = concat!(lua!("shared/traces"), lua!("shared/merging"));
+/// Precedes [`CUTOFFS`] in the scripts about removed cut-offs.
+const CUTOFF_TRACES: &str = concat!(lua!("shared/decimal"), lua!("shared/traces"));
 const LOCKS: &str = lua!("shared/locks");
 /// Follows [`DEVICES`] in the scripts that erase.
 const ERASURE: &str = lua!("shared/erasure");
@@ -114,8 +118,10 @@ pub(crate) struct Scripts {
     pub(crate) set_cutoff: Script,
     pub(crate) remove_cutoff: Script,
     pub(crate) hold_walk: Script,
+    pub(crate) report_node: Script,
+    pub(crate) keep_answer: Script,
     pub(crate) merge_revocations: Script,
-    pub(crate) merge_token: Script,
+    pub(crate) merge_tokens: Script,
     pub(crate) merge_takeover: Script,
     pub(crate) merge_takeover_end: Script,
     pub(crate) merge_device: Script,
@@ -163,17 +169,19 @@ impl Scripts {
             make_device_once: script(DENY_OOM, &[USER, DEVICES, ONCE, lua!("make_device")]),
             change_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("change_device")]),
             rotate_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("rotate_device")]),
-            remove_device: script(ALLOW_OOM, &[USER, DEVICES, lua!("remove_device")]),
+            remove_device: script(ALLOW_OOM, &[USER, DEVICES, TRACES, lua!("remove_device")]),
             log_in_device: script(DENY_OOM, &[USER, MAKING_ROOM, DEVICES, lua!("log_in_device")]),
-            lock_user: script(ALLOW_OOM, &[USER, LOCKS, lua!("lock_user")]),
-            erase_user: script(ALLOW_OOM, &[USER, DEVICES, ERASURE, lua!("erase_user")]),
+            lock_user: script(ALLOW_OOM, &[USER, LOCKS, TRACES, lua!("lock_user")]),
+            erase_user: script(ALLOW_OOM, &[USER, DEVICES, ERASURE, TRACES, lua!("erase_user")]),
             set_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("set_cutoff")]),
-            remove_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("remove_cutoff")]),
+            remove_cutoff: script(ALLOW_OOM, &[CUTOFF_TRACES, CUTOFFS, lua!("remove_cutoff")]),
             hold_walk: script(ALLOW_OOM, &[CUTOFFS, lua!("hold_walk")]),
+            report_node: script(ALLOW_OOM, &[lua!("report_node")]),
+            keep_answer: script(DENY_OOM, &[lua!("keep_answer")]),
             merge_revocations: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_revocations")]),
-            merge_token: script(
+            merge_tokens: script(
                 ALLOW_OOM,
-                &[USER, TERMS, SECRETS, lua!("shared/index_entries"), MERGING, lua!("merge_token")],
+                &[USER, TERMS, SECRETS, lua!("shared/index_entries"), MERGING, lua!("merge_tokens")],
             ),
             merge_takeover: script(ALLOW_OOM, &[USER, TAKEOVER_HISTORY, MERGING, lua!("merge_takeover")]),
             merge_takeover_end: script(ALLOW_OOM, &[USER, MERGING, lua!("merge_takeover_end")]),
@@ -184,7 +192,7 @@ impl Scripts {
                 ALLOW_OOM,
                 &[USER, DEVICES, REVERSE_INDEX, ERASURE, MERGING, lua!("merge_erasure")],
             ),
-            merge_cutoff: script(ALLOW_OOM, &[CUTOFFS, lua!("merge_cutoff")]),
+            merge_cutoff: script(ALLOW_OOM, &[CUTOFF_TRACES, CUTOFFS, lua!("merge_cutoff")]),
             commands: commands.into_inner().into_iter().collect(),
         }
     }

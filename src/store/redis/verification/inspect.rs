@@ -17,7 +17,7 @@ use crate::store::redis::schema::codec::primitives::pack_named;
 use crate::store::redis::schema::script::Script;
 use crate::store::redis::schema::scripts::VerificationScripts;
 use crate::token_string::HashTag;
-use crate::values::stale_grace::MAX_STALE_GRACE_MS;
+use crate::values::store_options::MAX_STALE_GRACE_MS;
 
 /// Items in one script call: few enough to hold the server for well under a millisecond.
 const ITEMS_PER_CALL: usize = 64;

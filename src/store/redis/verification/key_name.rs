@@ -33,7 +33,7 @@ pub(crate) enum KeyName {
     Object(HashTag, String),
     /// The imported device keys of a uuid, by its digest.
     ImportedDevices(UserKey),
-    /// A request with `Idempotency-Key`, or a trace of an ending: it expires, and nothing names it.
+    /// A request with `Idempotency-Key`, a trace of an ending, or the reports of the nodes: it expires, and nothing names it.
     ShortLived,
     /// An alias by its name, and the hash tag in the key.
     Alias(UserKey),
@@ -50,6 +50,9 @@ impl KeyName {
         let rest = key.strip_prefix(keys.prefix().as_bytes())?;
         if keys.walk_lease().as_bytes() == key {
             return Some(Self::WalkLease);
+        }
+        if keys.node_reports().as_bytes() == key {
+            return Some(Self::ShortLived);
         }
         if [keys.token_key(), keys.schema(), keys.cutoffs()].iter().any(|name| name.as_bytes() == key) {
             return Some(Self::Permanent);
@@ -127,6 +130,7 @@ mod tests {
         assert_eq!(read(&keys.token_key()), KeyName::Permanent);
         assert_eq!(read(&keys.cutoffs()), KeyName::Permanent);
         assert_eq!(read(&keys.walk_lease()), KeyName::WalkLease);
+        assert_eq!(read(&keys.node_reports()), KeyName::ShortLived);
     }
 
     #[test]

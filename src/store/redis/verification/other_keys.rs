@@ -157,7 +157,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks that requests with `Idempotency-Key` and traces of endings expire. Nothing depends on their values for longer.
+    /// Checks that requests with `Idempotency-Key`, traces of endings and the nodes' reports expire. Nothing depends on their values for longer.
     pub(crate) async fn check_short_lived(
         &mut self,
         link: &MasterLink,

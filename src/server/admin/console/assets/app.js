@@ -7,6 +7,7 @@ import { TopBar } from './components/top_bar.js'
 import { useValue } from './core/observable.js'
 import { route } from './core/router.js'
 import { session } from './core/session.js'
+import { watchReadiness } from './live/readiness_watch.js'
 import { html, render } from './vendor/htm_preact.js'
 import { EventsView } from './views/events.js'
 import { LookupView } from './views/lookup.js'
@@ -52,4 +53,5 @@ function skip(event) {
   document.getElementById('content').focus()
 }
 
+watchReadiness()
 render(html`<${App} />`, document.getElementById('app'))

@@ -113,7 +113,7 @@ pub fn event(hash_tag: HashTag, packed: &[u8]) -> Option<Event> {
     let packed: PackedEvent<'_> = rmp_serde::from_slice(packed).ok()?;
     let id = |locator| TokenId::from_locator(hash_tag, locator);
     Some(Event {
-        kind: EventKind::ALL.into_iter().find(|kind| kind.name() == packed.kind)?,
+        kind: EventKind::named(packed.kind)?,
         at_ms: packed.at_ms,
         actor: packed.actor,
         token: packed.token.and_then(id),

@@ -4,6 +4,7 @@ pub mod alias;
 pub mod cutoff;
 pub mod device;
 pub mod event;
+pub mod node_report;
 pub mod primitives;
 pub mod takeover;
 pub mod token;

@@ -56,7 +56,7 @@ pub fn takeovers(
             None => None,
             ended => Some(number(ended).ok_or_else(|| corrupt(id, "takeover's end"))?),
         };
-        let ended_at_ms = Takeover::end(ended_at_ms, ends_at_ms, token_expires_at_ms, now_ms);
+        let ended_at_ms = Takeover::end(created_at_ms, ended_at_ms, ends_at_ms, token_expires_at_ms, now_ms);
         let actor = actor.clone();
         takeovers.push(Takeover { id, token, actor, user, reason, created_at_ms, ends_at_ms, ended_at_ms });
     }

@@ -4,6 +4,7 @@
 -- user is erased once a step has found nothing that it had to leave.
 -- KEYS     the user's index
 -- ARGV[2]  user
+--          trace_ms  how long a trace is kept (shared/traces.lua)
 -- Returns {locators of the erased tokens that were live, 1 if the user is erased, 0 if there are more steps}.
 
 -- The most tokens, device keys and histories that one step erases, and the number of reverse-index entries of them at which
@@ -47,6 +48,7 @@ for _, locator in ipairs(histories) do
 end
 if is_erased then
   redis.call('UNLINK', key('u', a.user), key('k', a.user), key('a', a.user), key('v', a.user), key('e', a.user))
+  leave_user_trace(a.user, 'e', now_ms)
   emit(a.user, { k = 'user.erased' })
 end
 return finish({ live, is_erased and 1 or 0 })

@@ -8,9 +8,8 @@
 -- Returns 1 if the cut-off changed, else 0.
 local present, packed = read_cutoff(a.name)
 if not present and packed then return packed end
-local trace = key('q', a.name)
-local removed_at_ms = math.max(tonumber(redis.call('GET', trace)) or 0, a.removed_at_ms)
-if a.removed_at_ms > 0 then redis.call('SET', trace, string.format('%d', removed_at_ms), 'PX', a.trace_ms) end
+local removed_at_ms = math.max(tonumber(redis.call('GET', key('q', a.name))) or 0, a.removed_at_ms)
+if a.removed_at_ms > 0 then leave_trace(a.name, decimal(removed_at_ms)) end
 local is_removed = present and present[2] <= removed_at_ms
 if is_removed then
   redis.call('HDEL', CUTOFFS, a.name)

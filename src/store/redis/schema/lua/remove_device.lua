@@ -4,7 +4,8 @@
 -- fails, a caller that repeats the operation finds the key and starts again.
 -- KEYS     the user's map of device keys
 -- ARGV[2]  user, uuid
---          swept   true in the last call, when the tokens are revoked
+--          swept     true in the last call, when the tokens are revoked
+--          trace_ms  how long a trace is kept (shared/traces.lua)
 -- Returns {} if there is no such key, {0, what revoke_tokens returns} if there are more steps, {1, the same, the key's
 -- locator} if the key is removed.
 -- Fails if the index is of another type, before anything is written.
@@ -26,6 +27,7 @@ if is_active(flags) or not a.swept then
   end
 end
 purge_device(a.user, a.uuid, locator)
+leave_trace(locator, '')
 if kept then
   kept[a.uuid] = nil
   fit_map_ttl(a.user, kept)

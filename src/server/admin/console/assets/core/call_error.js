@@ -26,6 +26,12 @@ export function unreachable(isChange) {
   return new CallError('The node does not answer.', advice, { isOutage: true })
 }
 
+/** The node is not ready. @param {number} status */
+export function notReady(status) {
+  const message = 'The node is not ready: it is stopping, or its store is not available.'
+  return new CallError(message, WAITING, { status, isOutage: true })
+}
+
 /**
  * The call was refused.
  * @param {number} status

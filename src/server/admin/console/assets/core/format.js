@@ -37,6 +37,16 @@ export function number(value) {
   return NUMBER.format(value)
 }
 
+/** @param {number} rate */
+export function perSecond(rate) {
+  return `${NUMBER.format(rate)}/s`
+}
+
+/** @param {number} value in percent */
+export function percent(value) {
+  return `${NUMBER.format(value)} %`
+}
+
 /** A number of things: "1 token", "2 tokens". @param {number} count @param {string} noun */
 export function count(count, noun) {
   return `${NUMBER.format(count)} ${noun}${count === 1 ? '' : 's'}`

@@ -1,6 +1,7 @@
-/** The outage under way, if any: noticed by failed calls, ended by a probe that succeeds. */
+/** The outage under way, if any: noticed by failed calls and probes, ended by a probe that succeeds. */
 
 import { address } from './address.js'
+import { notReady, unreachable } from './call_error.js'
 import { Observable } from './observable.js'
 
 /** Milliseconds between two probes. */
@@ -26,7 +27,7 @@ export function noteOutage(error) {
 
 /** Asks whether the node is ready, and again until it is. */
 async function probe() {
-  if (!document.hidden && (await isReady())) {
+  if (!document.hidden && !(await whyNotReady())) {
     outage.set(null)
     recoveries.set(recoveries.get() + 1)
   } else {
@@ -34,11 +35,12 @@ async function probe() {
   }
 }
 
-async function isReady() {
+/** Asks whether the node is ready. @returns {Promise<Error | null>} why it is not */
+export async function whyNotReady() {
   try {
     const response = await fetch(address('readyz'), { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) })
-    return response.ok
+    return response.ok ? null : notReady(response.status)
   } catch {
-    return false
+    return unreachable(false)
   }
 }

@@ -1,9 +1,8 @@
-/** Samples of the node's counters for the charts. They are taken while the overview is on the screen. */
+/** Samples of the nodes' figures for the charts. They are taken while the overview is on the screen. */
 
-import { call, callText } from '../core/api.js'
+import { call } from '../core/api.js'
 import { Observable } from '../core/observable.js'
 import { session } from '../core/session.js'
-import { quantileBetween, validationBuckets } from './histogram.js'
 
 /** Milliseconds between two samples. */
 const INTERVAL = 2000
@@ -13,19 +12,11 @@ const MAX_SAMPLES = 300
 /**
  * @typedef {object} Sample
  * @property {number} at seconds since the Unix epoch
- * @property {number | null} valid validations a second
- * @property {number | null} refused
- * @property {number | null} unavailable
- * @property {number | null} logins
- * @property {number | null} revocations
- * @property {number | null} hitRate percent
- * @property {number | null} median seconds
- * @property {number | null} slowest the 99th percentile, in seconds
- * @property {number | null} leaseAge seconds
+ * @property {any[]} nodes as the node listed them; none where samples are missing
  * @property {number | null} liveTokens of all nodes
  */
 
-/** @typedef {{stats: any, status: any, buckets: Map<number, number>, at: number}} Reading */
+/** @typedef {{stats: any, status: any, nodes: any[], isComplete: boolean}} Reading */
 
 /** The last reading, the samples, and why the last attempt failed. */
 export const samples = new Observable(/** @type {{last: Reading | null, list: Sample[], error: any}} */ (empty()))
@@ -58,55 +49,23 @@ async function run(stop) {
 async function takeOne(stop) {
   try {
     const options = { signal: stop }
-    const [stats, status, metrics] = await Promise.all([
+    const [stats, status, { nodes, complete }] = await Promise.all([
       call('v1/stats', options),
       call('v1/status', options),
-      callText('metrics', options),
+      call('v1/nodes', options),
     ])
     if (stop.aborted) return
-    const reading = { stats, status, buckets: validationBuckets(metrics), at: Date.now() / 1000 }
-    const { last, list } = samples.get()
-    samples.set({ last: reading, list: [...list, sample(last, reading)].slice(-MAX_SAMPLES), error: null })
+    const sample = { at: Date.now() / 1000, nodes, liveTokens: stats.live_tokens?.estimate ?? null }
+    const list = [...withGap(samples.get().list, sample.at), sample].slice(-MAX_SAMPLES)
+    samples.set({ last: { stats, status, nodes, isComplete: complete }, list, error: null })
   } catch (error) {
     if (!stop.aborted) samples.set({ ...samples.get(), error })
   }
 }
 
-/**
- * Compares two readings. Without an earlier one of the same run of the node, rates are unknown.
- * @param {Reading | null} before
- * @param {Reading} now
- * @returns {Sample}
- */
-function sample(before, now) {
-  const ages = now.stats.masters.map((master) => master.lease_age_seconds).filter((age) => age !== null)
-  const leaseAge = ages.length > 0 ? Math.max(...ages) : null
-  const liveTokens = now.stats.live_tokens?.estimate ?? null
-  const unknown = { valid: null, refused: null, unavailable: null, logins: null, revocations: null, hitRate: null }
-  const isSameRun = before && now.stats.uptime_seconds >= before.stats.uptime_seconds
-  if (!isSameRun || now.at - before.at > (3 * INTERVAL) / 1000) {
-    return { at: now.at, ...unknown, median: null, slowest: null, leaseAge, liveTokens }
-  }
-  const rate = (count) => (count(now.stats) - count(before.stats)) / (now.at - before.at)
-  return {
-    at: now.at,
-    valid: rate(({ validations }) => validations.valid),
-    refused: rate(({ validations }) => validations.forged + validations.refused + validations.pending),
-    unavailable: rate(({ validations }) => validations.unavailable),
-    logins: rate(({ tokens }) => tokens.issued),
-    revocations: rate(({ tokens }) => Object.values(tokens.revoked).reduce((sum, count) => sum + count, 0)),
-    hitRate: hitRate(before.stats.cache, now.stats.cache),
-    median: quantileBetween(before.buckets, now.buckets, 0.5),
-    slowest: quantileBetween(before.buckets, now.buckets, 0.99),
-    leaseAge,
-    liveTokens,
-  }
-}
-
-/** The share of look-ups that the near cache answered, in percent. */
-function hitRate(before, now) {
-  if (!before || !now) return null
-  const hits = now.hits - before.hits
-  const all = hits + now.misses - before.misses
-  return all > 0 ? (100 * hits) / all : null
+/** Adds a sample without nodes where samples are missing, so that no chart joins what is far apart. */
+function withGap(list, at) {
+  const last = list.at(-1)
+  if (!last || at - last.at <= (3 * INTERVAL) / 1000) return list
+  return [...list, { at: last.at + INTERVAL / 1000, nodes: [], liveTokens: null }]
 }

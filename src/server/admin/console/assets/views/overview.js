@@ -1,4 +1,4 @@
-/** The overview: how this node and its store are, and what the node does now. */
+/** The overview: how the nodes and their store are, and what they do now. */
 
 import { Page, Section } from '../components/page.js'
 import { Failure, NeedsScope } from '../components/state.js'
@@ -7,13 +7,14 @@ import { useValue } from '../core/observable.js'
 import { may } from '../core/session.js'
 import { samples, takeSamples } from '../live/samples.js'
 import { html, useEffect } from '../vendor/htm_preact.js'
-import { Charts } from './overview_charts.js'
 import { Faults, Masters, NodeFacts } from './overview_health.js'
+import { Nodes, NodesReady } from './overview_nodes.js'
+import { Traffic } from './overview_traffic.js'
 
 export function OverviewView() {
   return html`
     <${Page} title="Overview" aside=${may('metrics') && html`<${Readiness} />`}>
-      <${NeedsScope} scope="metrics" what="The health of the node is"><${Content} /><//>
+      <${NeedsScope} scope="metrics" what="The health of the nodes is"><${Content} /><//>
     <//>
   `
 }
@@ -29,14 +30,16 @@ function Content() {
   const { last, list, error } = useValue(samples)
   useEffect(takeSamples, [])
   if (!last) return error ? html`<${Failure} error=${error} />` : html`<p class="hint">Loading…</p>`
+  const { stats, status } = last
   return html`
-    <${Faults} status=${last.status} />
-    <${Section} id="traffic" title="Traffic of this node"><${Charts} list=${list} stats=${last.stats} /><//>
-    <${Section} id="node" title="Node"><${NodeFacts} stats=${last.stats} status=${last.status} /><//>
-    ${last.status.masters.length > 0 && html`<${Section} id="masters" title="Redis servers"><${Masters} stats=${last.stats} status=${last.status} /><//>`}
+    <${Faults} status=${status} />
+    <${Section} id="nodes" title="Nodes" aside=${html`<${NodesReady} reading=${last} />`}><${Nodes} reading=${last} /><//>
+    <${Traffic} list=${list} reading=${last} />
+    <${Section} id="node" title="This node"><${NodeFacts} stats=${stats} status=${status} /><//>
+    ${status.masters.length > 0 && html`<${Section} id="masters" title="Redis servers"><${Masters} stats=${stats} status=${status} /><//>`}
     <p class="hint">
-      The traffic is that of the node at ${NODE}. Nodes do not know one another: for another node, open the console at
-      its address. Live tokens, users and events are those of all nodes.
+      Faults, Redis servers and the facts about this node are as the node at ${NODE} sees them. Every node reports the
+      rest about itself every two seconds.
     </p>
   `
 }

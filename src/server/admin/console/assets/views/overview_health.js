@@ -22,17 +22,12 @@ export function Faults({ status: { faults } }) {
 /** What the node is and how much it holds. */
 export function NodeFacts({ stats, status }) {
   const { last_reload: reload, api_keys: keys } = status
-  const live = stats.live_tokens
   return html`
     <${Facts}
       rows=${[
         ['Version', stats.version],
         ['Store', { redis: 'Redis', memory: 'embedded, lost at the stop' }[stats.store] ?? stats.store],
         ['Up for', duration(stats.uptime_seconds)],
-        [
-          'Live tokens',
-          live && (live.error > 0 ? `about ${number(live.estimate)} ± ${number(live.error)}` : number(live.estimate)),
-        ],
         ['Tokens in the near cache', stats.cache && number(stats.cache.entries)],
         [
           'Open connections',

@@ -1,28 +1,15 @@
--- Merging what a node remembers into a master's data: traces of endings, and remembered fields. Needs events.lua.
+-- Merging what a node remembers into a master's data. Needs events.lua and traces.lua.
 --
 -- Every script that includes this is idempotent, and in whatever order nodes run them, the result is the same. None emits an
 -- event: each was published when the change was made.
 --
--- A trace keeps what another node merges later from coming back: dw:q:<locator> of a token, takeover or device key, dw:q:<name>
--- of a cut-off, and dw:y:<user>. It is kept for a.trace_ms, longer than any node remembers the change before the ending.
-
-local function leave_trace(name, value) redis.call('SET', key('q', name), value, 'PX', decimal(a.trace_ms)) end
-
--- Keeps the later time of an ending of the user: e the erasure, l the unlock.
-local function leave_user_trace(user, field, at_ms)
-  local traces = key('y', user)
-  local known_ms = tonumber(redis.call('HGET', traces, field)) or 0
-  if at_ms > known_ms then redis.call('HSET', traces, field, decimal(at_ms)) end
-  redis.call('PEXPIRE', traces, decimal(a.trace_ms))
-end
-
 -- Returns until when everything of the user was erased; 0 if nothing was.
 local function erased_until_ms(user) return tonumber(redis.call('HGET', key('y', user), 'e')) or 0 end
 
--- Returns the fields in these arguments, from position `first` on, or in an answer to HGETALL, by name.
-local function by_name(flat, first)
+-- Returns the fields in these arguments, from position `first` to `last`, or in an answer to HGETALL, by name.
+local function by_name(flat, first, last)
   local fields = {}
-  for at = first, #flat, 2 do fields[flat[at]] = flat[at + 1] end
+  for at = first, last or #flat, 2 do fields[flat[at]] = flat[at + 1] end
   return fields
 end
 
@@ -52,19 +39,18 @@ end
 
 -- Makes the hash have these fields; `present` are those it has. Returns whether anything changed.
 local function write_fields(name, fields, present)
-  local is_changed = false
+  local gone, changed = {}, {}
   for field in pairs(present) do
-    if fields[field] == nil then
-      redis.call('HDEL', name, field)
-      is_changed = true
-    end
+    if fields[field] == nil then table.insert(gone, field) end
   end
   for field, value in pairs(fields) do
     if present[field] ~= value then
-      redis.call('HSET', name, field, value)
-      is_changed = true
+      table.insert(changed, field)
+      table.insert(changed, value)
     end
   end
-  return is_changed
+  if #gone > 0 then redis.call('HDEL', name, unpack(gone)) end
+  if #changed > 0 then redis.call('HSET', name, unpack(changed)) end
+  return #gone + #changed > 0
 end
 
