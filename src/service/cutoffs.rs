@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::MutexGuard;
+
 use super::core::Service;
 use super::error::ServiceError;
 use crate::model::cutoff::{Cutoff, CutoffName, Cutoffs, SetCutoff};
@@ -66,21 +68,44 @@ impl Service {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn follow_cutoffs(&self) -> Result<(), StoreError> {
-        let _reading = self.cutoffs.reading.lock().await;
+        let reading = self.cutoffs.reading.lock().await;
+        self.read_cutoffs(reading).await
+    }
+
+    /// Reads the cut-offs, while `_reading` keeps others from it.
+    async fn read_cutoffs(&self, _reading: MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let (read_at_ms, data) = (self.clock.boottime_ms(), self.store.cutoff_data());
         let cutoffs = Cutoffs::new(self.store.cutoffs().await?);
         self.cutoffs.learn(cutoffs, read_at_ms, data);
         Ok(())
     }
 
-    /// Refuses to go on while the cut-offs are not known, or were read from other data than the store has now: a failover may
-    /// have moved or lost one. Called before a record is read for a validation, because a cached one is judged without this,
-    /// and after it, because the data may change meanwhile.
+    /// Makes sure that the cut-offs are known, from the data that the store has now: a failover may have moved or lost one.
+    /// Called before a record is read for a validation, because a cached one is judged without this, and after it, because
+    /// the data may change meanwhile.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub(crate) fn require_cutoffs(&self) -> Result<(), StoreError> {
-        match self.cutoffs.are_of(self.store.cutoff_data()) {
+    /// `Unavailable`, `Corrupt`.
+    pub(crate) async fn require_cutoffs(&self) -> Result<(), StoreError> {
+        match self.are_cutoffs_current() {
+            true => Ok(()),
+            // Boxed: it is seldom needed, and the future of each look-up would have room for it.
+            false => Box::pin(self.catch_up_with_cutoffs()).await,
+        }
+    }
+
+    fn are_cutoffs_current(&self) -> bool {
+        self.cutoffs.are_of(self.store.cutoff_data())
+    }
+
+    /// Reads the cut-offs, or waits for another who reads them. Of many who wait, nobody reads them once more: while the store
+    /// cannot be asked, they would time out one after the other.
+    async fn catch_up_with_cutoffs(&self) -> Result<(), StoreError> {
+        match self.cutoffs.reading.try_lock() {
+            Ok(reading) => self.read_cutoffs(reading).await?,
+            Err(_) => drop(self.cutoffs.reading.lock().await),
+        }
+        match self.are_cutoffs_current() {
             true => Ok(()),
             false => Err(StoreError::Unavailable("the cut-offs are not known yet".into())),
         }

@@ -324,19 +324,22 @@ impl Validator {
 
     /// Reads a token. While the store cannot be asked, returns a cached token that admits the string.
     async fn read_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
-        self.service.require_cutoffs()?;
-        match self.reader.token(verified.id).await {
+        match self.read_stored_token(verified).await {
             Err(error @ StoreError::Unavailable(_)) => self
                 .stale(verified, None, self.service.clock().now_ms())
                 .and_then(Token::of_cached)
                 .map(Some)
                 .ok_or(error),
-            outcome => {
-                let token = outcome?;
-                self.service.require_cutoffs()?;
-                Ok(token.map(|token| self.renewed_token(token)))
-            }
+            outcome => outcome,
         }
+    }
+
+    async fn read_stored_token(&self, verified: &VerifiedToken) -> Result<Option<Token>, StoreError> {
+        self.service.require_cutoffs().await?;
+        let token = self.reader.token(verified.id).await?;
+        // The data may have changed during the read.
+        self.service.require_cutoffs().await?;
+        Ok(token.map(|token| self.renewed_token(token)))
     }
 
     fn renewed_token(&self, token: Token) -> Token {

@@ -145,7 +145,7 @@ impl Validator {
         missing: Missing,
         request: Option<&AuditedRequest>,
     ) -> Result<CurrentRecord, StoreError> {
-        self.service.require_cutoffs()?;
+        self.service.require_cutoffs().await?;
         let read = match missing {
             Missing::Record => self.reader.read(verified.id).await?,
             Missing::FreshRecord => {
@@ -169,7 +169,7 @@ impl Validator {
         request: Option<&AuditedRequest>,
     ) -> Result<CurrentRecord, StoreError> {
         // The data may have changed during the read.
-        self.service.require_cutoffs()?;
+        self.service.require_cutoffs().await?;
         let read_at = self.service.clock().reading();
         let record = read.record.map(|record| self.renewed(record, read_at.now_ms));
         match self.verdict(verified, record.as_ref(), None, read_at.now_ms) {

@@ -27,7 +27,7 @@
 //! | script | what is remembered | by | merged by |
 //! |---|---|---|---|
 //! | `issue_token`, `issue_token_at_limit` | the token; with `Idempotency-Key`, what the request made | one | `merge_tokens`, `SET NX` |
-//! | `import_token` | the token and its alias; with `Idempotency-Key`, the answer | one | `merge_tokens`, `SET` |
+//! | `import_token` | the token and its alias | one | `merge_tokens` |
 //! | `log_in_device` | the token; not the last login of the device key | one | `merge_tokens` |
 //! | `rotate_token` | the token, with the secrets that are out and until when | one | `merge_tokens` |
 //! | `change_token` | the token; a revocation as below | one | `merge_tokens` |
@@ -45,6 +45,8 @@
 //! | `erase_user` | the erasure | all | `merge_erasure` |
 //! | `set_cutoff`, `remove_cutoff` | the time of the cut-off, the removal | all | `merge_cutoff` |
 //! | `hold_walk` | nothing: the walk of a cut-off begins again | | |
+//! | `keep_answer` | the answer to a request with `Idempotency-Key` | one | `SET` |
+//! | `report_node` | nothing: the node reports again | | |
 //!
 //! `tests/store/model/merging.rs` checks all of them, requests excepted (`tests/redis/settling.rs`); `tests/history` checks
 //! issues, rotations, revocations and cut-offs on real servers.
