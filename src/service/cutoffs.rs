@@ -72,11 +72,12 @@ impl Service {
         self.read_cutoffs(reading).await
     }
 
-    /// Reads the cut-offs, while `_reading` keeps others from it.
-    async fn read_cutoffs(&self, _reading: MutexGuard<'_, ()>) -> Result<(), StoreError> {
+    /// Reads the cut-offs, while `reading` keeps others from it.
+    async fn read_cutoffs(&self, mut reading: MutexGuard<'_, Option<u64>>) -> Result<(), StoreError> {
         let (read_at_ms, data) = (self.clock.boottime_ms(), self.store.cutoff_data());
-        let cutoffs = Cutoffs::new(self.store.cutoffs().await?);
-        self.cutoffs.learn(cutoffs, read_at_ms, data);
+        let read = self.store.cutoffs().await;
+        *reading = read.is_err().then_some(data);
+        self.cutoffs.learn(Cutoffs::new(read?), read_at_ms, data);
         Ok(())
     }
 
@@ -98,12 +99,18 @@ impl Service {
         self.cutoffs.are_of(self.store.cutoff_data())
     }
 
-    /// Reads the cut-offs, or waits for another who reads them. Of many who wait, nobody reads them once more: while the store
-    /// cannot be asked, they would time out one after the other.
+    /// Reads the cut-offs, or waits for another who reads them. If that read fails, nobody who waited for it reads them once
+    /// more: while the store cannot be asked, they would time out one after the other.
     async fn catch_up_with_cutoffs(&self) -> Result<(), StoreError> {
         match self.cutoffs.reading.try_lock() {
             Ok(reading) => self.read_cutoffs(reading).await?,
-            Err(_) => drop(self.cutoffs.reading.lock().await),
+            Err(_) => {
+                let reading = self.cutoffs.reading.lock().await;
+                let has_failed = *reading == Some(self.store.cutoff_data());
+                if !self.are_cutoffs_current() && !has_failed {
+                    self.read_cutoffs(reading).await?;
+                }
+            }
         }
         match self.are_cutoffs_current() {
             true => Ok(()),

@@ -20,8 +20,9 @@ pub struct LiveCutoffs {
     /// The number of the data that they came from ([`Store::cutoff_data`](crate::store::Store::cutoff_data)), plus one; 0 until
     /// they were read once.
     data: AtomicU64,
-    /// Held while they are read, so that an older answer never replaces a newer one.
-    pub(super) reading: Mutex<()>,
+    /// Held while they are read, so that an older answer never replaces a newer one. The number of the data whose read failed,
+    /// if the last read did.
+    pub(super) reading: Mutex<Option<u64>>,
 }
 
 /// [`Cutoffs::latest_ms`] of the cut-offs. Most tokens are judged by this alone, so it has a line of memory of its own: its

@@ -155,9 +155,9 @@ async fn a_missing_permission_leaves_no_partial_write() {
     let commands = commands_of_scripts().into_iter().map(|name| (format!("-{name}"), name));
     let channel = ("resetchannels".to_owned(), "PUBLISH".to_owned());
     let only = |kinds: &str| kinds.chars().map(|kind| format!(" ~dw:{kind}:*")).collect::<String>();
-    let kinds = "tueodkal"
+    let kinds = "tueodkalqy"
         .chars()
-        .map(|kind| (format!("resetkeys{}", only(&"tueodkarvml".replace(kind, ""))), String::new()));
+        .map(|kind| (format!("resetkeys{}", only(&"tueodkalqyirvm".replace(kind, ""))), String::new()));
     let read_only = ("resetkeys %R~dw:*".to_owned(), String::new());
     for (rules, named) in commands.chain([channel, read_only]).chain(kinds) {
         server.cli(&["FLUSHALL"]);

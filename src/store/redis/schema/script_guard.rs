@@ -27,7 +27,22 @@ pub(crate) fn kinds_in(source: &str) -> BTreeSet<String> {
 /// The checks are unrolled, because a loop over a table takes twice as long.
 pub(crate) fn guard(commands: &BTreeSet<String>, kinds: &BTreeSet<String>) -> String {
     let keys: String = kinds.iter().map(|kind| format!(", key('{kind}', '')")).collect();
-    format!("local probe = key('m', 'probe')\n{}", checks(commands, ["probe", &keys[..], "ctx.channel"]))
+    let each_command = checks(commands, ["probe", &keys[..], "ctx.channel"]);
+    format!("local probe = key('m', 'probe')\n{each_command}{}", kind_checks(commands, kinds))
+}
+
+/// Returns Lua code that fails unless the Redis user may write to all `kinds` of keys. `UNLINK` takes many keys, so a script
+/// that calls it has checked them all at once.
+fn kind_checks(commands: &BTreeSet<String>, kinds: &BTreeSet<String>) -> String {
+    let write = ["SET", "HSET", "ZADD", "ZREM"].into_iter().find(|name| commands.contains(*name));
+    let Some(write) = write.filter(|_| !commands.contains("UNLINK")) else { return String::new() };
+    let arguments = ", ''".repeat(arguments_after_key(write));
+    let check = |kind: &String| {
+        format!(
+            "if not may('{write}', key('{kind}', ''){arguments}) then return redis.error_reply('DWDENIED {write}') end\n"
+        )
+    };
+    kinds.iter().map(check).collect()
 }
 
 /// Returns the same code for a script that starts with lua/shared/short_context.lua, and removes only tokens.
