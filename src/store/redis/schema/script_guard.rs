@@ -37,11 +37,9 @@ fn kind_checks(commands: &BTreeSet<String>, kinds: &BTreeSet<String>) -> String 
     let write = ["SET", "HSET", "ZADD", "ZREM"].into_iter().find(|name| commands.contains(*name));
     let Some(write) = write.filter(|_| !commands.contains("UNLINK")) else { return String::new() };
     let arguments = ", ''".repeat(arguments_after_key(write));
-    let check = |kind: &String| {
-        format!(
-            "if not may('{write}', key('{kind}', ''){arguments}) then return redis.error_reply('DWDENIED {write}') end\n"
-        )
-    };
+    let denied = "return redis.error_reply('NOPERM No permissions to access a key')";
+    let check =
+        |kind: &String| format!("if not may('{write}', key('{kind}', ''){arguments}) then {denied} end\n");
     kinds.iter().map(check).collect()
 }
 
