@@ -112,6 +112,21 @@ fn a_request_is_done_once_although_redis_has_lost_it() {
     await_passes(&node, &rotated);
 }
 
+/// Without the key, a node that starts now would take every token for forged.
+#[test]
+fn the_token_key_is_back_before_a_node_accepts_other_data() {
+    let mut redis = RedisServer::start();
+    let node = Server::on(&redis, &[WINDOW]);
+    await_ready(&node);
+    let token = node.issue(json!({"user": "alice"}));
+    let before = redis.cli(&["GET", "dw:m:check-key"]);
+    redis.restart();
+    await_accepted(&node);
+    assert_eq!(redis.cli(&["GET", "dw:m:check-key"]), before);
+    let other = Server::on(&redis, &[WINDOW]);
+    await_passes(&other, &token);
+}
+
 #[test]
 fn a_node_that_is_alone_refuses_at_once() {
     let mut redis = RedisServer::start();

@@ -17,7 +17,10 @@ impl RedisStore {
         let key = self.keys.token_key();
         let set = cmd("SET").arg(&key).arg(proposed).arg("NX").arg("GET").to_owned();
         let existing: Option<Vec<u8>> = self.with_connection(async |c| set.query_async(c).await).await?;
-        existing.map_or_else(|| Ok(proposed.to_owned()), |existing| answer_text(existing, &key))
+        let kept =
+            existing.map_or_else(|| Ok(proposed.to_owned()), |existing| answer_text(existing, &key))?;
+        self.replay.remember_token_key(Some(&kept));
+        Ok(kept)
     }
 
     pub(crate) async fn stored_token_key(&self) -> Result<Option<String>, StoreError> {
@@ -29,6 +32,8 @@ impl RedisStore {
             error => error,
         };
         let stored: Option<Vec<u8>> = stored.map_err(with_key)?;
-        stored.map(|stored| answer_text(stored, &key)).transpose()
+        let stored = stored.map(|stored| answer_text(stored, &key)).transpose()?;
+        self.replay.remember_token_key(stored.as_deref());
+        Ok(stored)
     }
 }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::store::redis::cluster::master::Master;
 use crate::store::redis::cluster::master_map::MasterMap;
 use crate::token_string::{HashTag, TokenId};
+use crate::values::SecretString;
 
 /// The most revocations that a node remembers: about 50 bytes each.
 pub const MAX_REVOCATIONS: usize = 1_000_000;
@@ -36,6 +37,8 @@ pub(crate) struct ReplayMemory {
     forgotten: AtomicU64,
     merged: Mutex<MergeTotals>,
     remembered: Mutex<Remembered>,
+    /// The token key that the store had when it was last read.
+    token_key: Mutex<Option<SecretString>>,
 }
 
 struct Remembered {
@@ -123,11 +126,26 @@ impl ReplayMemory {
             forgotten: AtomicU64::new(0),
             merged: Mutex::default(),
             remembered: Mutex::new(remembered),
+            token_key: Mutex::default(),
         }
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers the token key that the store has; `None` if it has none.
+    pub(crate) fn remember_token_key(&self, key: Option<&str>) {
+        *self.known_token_key() = key.map(SecretString::new);
+    }
+
+    /// Returns the token key that the store had when it was last read.
+    pub(crate) fn token_key(&self) -> Option<SecretString> {
+        self.known_token_key().clone()
+    }
+
+    fn known_token_key(&self) -> MutexGuard<'_, Option<SecretString>> {
+        self.token_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether nodes remember anything at all: the setting `replay-window` is not 0.

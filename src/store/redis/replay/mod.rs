@@ -14,6 +14,8 @@
 //!    that node says that it merges ([`merge_sign`]), but for at most `LONGEST_SETTLE`, other nodes answer 503 for what they do
 //!    not find, and not 401.
 //! 3. Nothing that a node remembers to be revoked comes back, in whatever order the nodes merge.
+//! 4. The shared token key survives if any node lives that knows it, and merges before another node makes a new one
+//!    ([`token_key`]).
 //!
 //! **Not promised**: what only nodes knew that have stopped since; what went at a bound of the memory; last accesses, so a
 //! session may end earlier by the lost ones; last logins of device keys; entries of the history of events; and what an operator
@@ -88,4 +90,5 @@ pub mod remember;
 pub mod settling;
 #[cfg(test)]
 pub mod tests;
+pub mod token_key;
 pub mod worker;

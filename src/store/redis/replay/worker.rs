@@ -140,6 +140,7 @@ impl RedisStore {
         if let Some(known) = known {
             authority::prove(&known, &mut connection, true).await?;
         }
+        self.restore_token_key(&mut connection, &slots).await.map_err(described)?;
         let merged = self.merge_slots(&mut connection, &slots).await?;
         match identity.lasts(&mut connection).await.map_err(described)? {
             true => Ok(MergedData { identity, slots, merged }),
