@@ -184,7 +184,10 @@ impl RedisServer {
 
     /// Waits until a replica has every acknowledged write of this master.
     pub fn await_replicated(&self) {
-        let acknowledged = self.cli(&["WAIT", "1", &DEADLINE_MS.to_string()]);
+        let mut connection = self.connect().unwrap();
+        // WAIT waits for the last write of its own connection, and for all before it. A message is replicated like a write.
+        call(&mut connection, &["PUBLISH", "replicated", ""]).unwrap();
+        let acknowledged = call(&mut connection, &["WAIT", "1", &DEADLINE_MS.to_string()]).unwrap();
         assert!(acknowledged.parse::<u64>().is_ok_and(|replicas| replicas > 0), "{acknowledged}");
     }
 

@@ -121,8 +121,11 @@ impl Lossy {
             }
             _ => None,
         };
-        // Before replication is cut: a write on its way to the replica is lost, too.
         let since_us = now_us();
+        if dying.is_some() {
+            // A write on its way to the replica is lost, too.
+            await_replicated(world);
+        }
         let mut during = |world: &mut World| {
             thread::sleep(window);
             if let Some(node) = dying {
@@ -186,6 +189,15 @@ fn fill_memory(node: &Node) {
             });
         }
     });
+}
+
+/// Waits until the replicas have every write that was acknowledged before.
+fn await_replicated(world: &World) {
+    match &world.store {
+        Store::One { .. } => {}
+        Store::Replicated(replicated) => replicated.servers[replicated.master].await_replicated(),
+        Store::Cluster(cluster) => cluster.masters.iter().for_each(RedisServer::await_replicated),
+    }
 }
 
 /// Stops replication from a server: its replicas keep the data that they have. The server's own clients notice nothing.
