@@ -76,9 +76,9 @@ impl Ledger {
         lives.len() - 1
     }
 
-    /// Records that a node has just acknowledged a rotation.
-    fn rotated(&self, node: usize, token: usize) {
-        self.history.lock().unwrap().lives[token].acknowledged_us[node] = now_us();
+    /// Records that a node acknowledged a rotation at this time.
+    fn rotated(&self, node: usize, token: usize, at_us: u64) {
+        self.history.lock().unwrap().lives[token].acknowledged_us[node] = at_us;
     }
 
     /// Records that a node was just killed. What it acknowledged from `since_us` on may be lost.
@@ -287,14 +287,15 @@ impl<'a> Worker<'a> {
         let (token, issued) = &mut self.tokens[at];
         let id = issued.id.as_str();
         let answers: Vec<_> = thread::scope(|scope| {
-            let tab = |(admin, _): &mut (Admin, Gate)| admin.rotate(id);
+            // One tab may wait much longer than the other, if a node fails.
+            let tab = |(admin, _): &mut (Admin, Gate)| (admin.rotate(id), now_us());
             let tabs: Vec<_> =
                 self.clients.iter_mut().map(|client| scope.spawn(move || tab(client))).collect();
             tabs.into_iter().map(|tab| tab.join().unwrap()).collect()
         });
-        for (node, token_string) in answers.into_iter().enumerate() {
+        for (node, (token_string, at_us)) in answers.into_iter().enumerate() {
             let Some(token_string) = token_string else { continue };
-            self.ledger.rotated(node, *token);
+            self.ledger.rotated(node, *token, at_us);
             self.ledger.watch(*token, &token_string);
             if self.rng.random() {
                 issued.token_string = token_string;
