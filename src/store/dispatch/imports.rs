@@ -116,9 +116,7 @@ impl Store {
             Self::Redis(store) => store.put_device_entry(digest, entry, &call).await,
         })
     }
-}
 
-impl Store {
     /// Imports tokens, each in a step of its own, and returns their outcomes in order. The digests must differ. With
     /// `is_dry`, it changes nothing and returns what would happen to each token alone, full related objects excepted.
     ///

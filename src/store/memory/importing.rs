@@ -64,9 +64,7 @@ impl MemoryStore {
         }
         Ok(outcome)
     }
-}
 
-impl MemoryStore {
     pub(crate) fn alias(&self, digest: &ForeignDigest, now_ms: u64) -> Option<TokenId> {
         self.shard(digest.alias_hash_tag()).aliases.get(digest, now_ms)
     }
@@ -77,9 +75,7 @@ impl MemoryStore {
             self.aliases.fetch_add(usize::from(is_new), Ordering::Relaxed);
         }
     }
-}
 
-impl MemoryStore {
     pub(crate) fn device_entries(&self, digest: &UuidDigest, now_ms: u64) -> Vec<DeviceId> {
         self.shard(digest.hash_tag()).uuids.entries(digest, now_ms)
     }
